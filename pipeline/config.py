@@ -1,0 +1,174 @@
+"""All settings, in one frozen object: environment (`TOUCHSTREAM_*`) over a TOML file over the defaults."""
+
+import os
+import secrets
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "TOUCHSTREAM_"
+
+
+class ConfigError(Exception):
+    """The settings do not fit. Says every fault at once, a line each."""
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. In TOML a table's name is put before its keys: `[kafka] port` is `kafka_port`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
+
+    home: Path = Field(Path(".touchstream"), description="Where state, data and logs are kept.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the processes say.")
+    timezone: str = Field("UTC", description="Time zone of day boundaries in windows and on the board.")
+
+    kafka_bootstrap: str = Field("", description="host:port of your own Kafka; empty: the embedded one.")
+    kafka_port: int = Field(0, ge=0, le=65535, description="Port of the embedded Kafka; 0: a free one.")
+    kafka_jars: Path | None = Field(None, description="Folder with Kafka's jars, for machines without network.")
+    kafka_java: str = Field("bundled", description="bundled, system, or the path of a Java of your own (17 or newer).")
+    kafka_heap_mb: int = Field(512, ge=256, description="Heap of the embedded Kafka, megabytes.")
+    topic_prefix: str = Field("cx.", pattern=r"^([a-z0-9-]+\.)*$", description="Put before every topic's name.")
+    topic_partitions: int = Field(
+        4, ge=1, le=512, description="Partitions of every partitioned topic; never changed later."
+    )
+    topic_replication: int = Field(1, ge=1, description="Replicas of every topic; 3 in production.")
+
+    clickhouse_address: str = Field("", description="host:port of your own ClickHouse; empty: the embedded one.")
+    clickhouse_port: int = Field(0, ge=0, le=65535, description="Port of the embedded ClickHouse; 0: a free one.")
+    clickhouse_user: str = Field("default", description="User at ClickHouse.")
+    clickhouse_password: SecretStr = Field(SecretStr(""), description="Password at ClickHouse.")
+    clickhouse_database: str = Field(
+        "touchstream", pattern=r"^[a-z_][a-z0-9_]*$", description="Database of the tables."
+    )
+    clickhouse_compression: Literal["none", "lz4", "zstd"] = Field("none", description="Compression on the wire.")
+
+    registry_url: str = Field("", description="Confluent-compatible schema registry; empty: the files in schemas/.")
+    registry_user: str = Field("", description="User at the registry.")
+    registry_password: SecretStr = Field(SecretStr(""), description="Password at the registry.")
+
+    secret: SecretStr = Field(
+        SecretStr(""), description="Keys the hashes of identifiers; empty: one is made and kept in home."
+    )
+
+    serve_host: str = Field("127.0.0.1", description="Address that the board and the API listen on.")
+    serve_port: int = Field(
+        0, ge=0, le=65535, description="Port of the board and the API; 0: a free one, 8400 if it is."
+    )
+
+    batch_records: int = Field(5000, ge=1, le=100_000, description="Most records of one partition in one batch.")
+    session_timeout_s: float = Field(
+        10.0, ge=1, description="A processor not heard of for so long has lost its partitions."
+    )
+    sink_batch_rows: int = Field(20_000, ge=1, description="Most rows of one insert.")
+    sink_linger_ms: int = Field(200, ge=0, description="Longest wait for more rows before an insert.")
+
+    dedupe_horizon_h: int = Field(24, ge=1, description="Hours of arrival in which an event id is known again.")
+    state_horizon_d: int = Field(
+        30, ge=1, description="Days before a channel's newest touchpoint in which sessions are corrected."
+    )
+    journey_gap_h: int = Field(72, ge=1, description="Hours of silence that end a journey.")
+    earliest_year: int = Field(1990, ge=1971, le=2100, description="Touchpoints before this year are rejected.")
+    future_tolerance_h: int = Field(24, ge=0, description="Touchpoints later than arrival by more hours are rejected.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"no such time zone: {value!r} (an IANA name such as Europe/Berlin)") from None
+        return value
+
+    @field_validator("kafka_bootstrap", "clickhouse_address")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        for part in filter(None, value.split(",")):
+            host, _, port = part.rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError(f"{part!r} is not host:port")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then the file, which `load` hands over as initial values."""
+        return env_settings, init_settings
+
+
+def load(config_file: Path | None = None) -> Settings:
+    """Read and validate every setting. Raises ConfigError naming all faults.
+
+    The file is `config_file`, else $TOUCHSTREAM_CONFIG, else touchstream.toml in the working directory where there is one.
+    """
+    named = config_file or (Path(os.environ[PREFIX + "CONFIG"]) if os.environ.get(PREFIX + "CONFIG") else None)
+    path = named or Path("touchstream.toml")
+    values = _read(path) if named or path.exists() else {}
+    _refuse_unknown_environment()
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
+        raise ConfigError("the settings do not fit:\n" + "\n".join(lines)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read the settings file {path}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"the settings file {path} is not TOML: {error}") from None
+    flat: dict[str, Any] = {}
+    for key, value in tables.items():
+        flat.update({f"{key}_{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {key: value})
+    return flat
+
+
+def _refuse_unknown_environment() -> None:
+    """A misspelt variable would be passed over in silence; that costs people hours."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG"}
+    ours = {name for name in os.environ if name.startswith(PREFIX) and not name.startswith(PREFIX + "TEST_")}
+    unknown = sorted(ours - known)
+    if unknown:
+        raise ConfigError("no such setting: " + ", ".join(unknown) + " (`touchstream config` lists them all)")
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """The settings as text, with secrets hidden."""
+    return {
+        name: ("********" if value.get_secret_value() else "") if isinstance(value, SecretStr) else str(value)
+        for name, value in settings
+    }
+
+
+def installation_secret(settings: Settings) -> bytes:
+    """The secret under which identifiers are hashed; made once and kept in `home` when none is set.
+
+    Raises OSError when home cannot be written.
+    """
+    given = settings.secret.get_secret_value()
+    if given:
+        return given.encode()
+    path = settings.home / "secret"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(32))
+        try:
+            os.link(fresh, path)  # whoever links first wins, so that two processes agree
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text().strip().encode()

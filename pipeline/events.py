@@ -1,0 +1,119 @@
+"""The nouns. Every other module takes its nouns from here. All times are milliseconds since epoch, UTC."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Identifier(msgspec.Struct, frozen=True):
+    """One name by which a source knows a person, for example namespace `email`."""
+
+    namespace: str
+    value: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One answer to one survey question, in whole points of its own scale."""
+
+    question: str
+    metric: str
+    scale_min: int
+    scale_max: int
+    value: int
+    direction: str = "high_is_good"
+    aspect: str | None = None
+
+
+class Amount(msgspec.Struct, frozen=True):
+    """Money, exact, in the currency's smallest unit."""
+
+    currency: str
+    minor_units: int
+
+
+class Promise(msgspec.Struct, frozen=True):
+    """Something promised to the customer, until `due_at` if that was said."""
+
+    promise_id: str
+    kind: str
+    due_at: int | None = None
+
+
+class Touchpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One contact, as its source reported it. Field by field documented in schemas/touchpoint."""
+
+    event_id: str
+    event_type: str
+    channel: str
+    occurred_at: int
+    source: str
+    identifiers: list[Identifier]
+    sent_at: int | None = None
+    received_at: int | None = None
+    source_sequence: int | None = None
+    actor_type: str = "customer"
+    account: str | None = None
+    source_session: str | None = None
+    agent: str | None = None
+    site: str | None = None
+    vendor: str | None = None
+    language: str | None = None
+    reason: str | None = None
+    outcome: str | None = None
+    answer: Answer | None = None
+    amount: Amount | None = None
+    duration_ms: int | None = None
+    text: str | None = None
+    promise: Promise | None = None
+    campaign: str | None = None
+    product: str | None = None
+    attributes: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a record lies on Kafka, and when the broker took it (`arrived_at`)."""
+
+    topic: str
+    partition: int
+    offset: int
+    arrived_at: int
+
+
+class Reason(StrEnum):
+    """Why a record was rejected. A closed list; each code is explained in docs/rejections.md."""
+
+    EMPTY = "empty"
+    MAGIC = "magic"
+    SCHEMA_UNKNOWN = "schema_unknown"
+    SCHEMA_UNSUITABLE = "schema_unsuitable"
+    DECODE = "decode"
+    TRAILING_BYTES = "trailing_bytes"
+    EVENT_ID_MISSING = "event_id_missing"
+    EVENT_TYPE_MALFORMED = "event_type_malformed"
+    SOURCE_MISSING = "source_missing"
+    IDENTIFIER_MISSING = "identifier_missing"
+    IDENTIFIER_MALFORMED = "identifier_malformed"
+    TIME_TOO_EARLY = "time_too_early"
+    TIME_IN_FUTURE = "time_in_future"
+    SCALE_INVALID = "scale_invalid"
+    VALUE_OUT_OF_SCALE = "value_out_of_scale"
+    AMOUNT_MALFORMED = "amount_malformed"
+    DURATION_NEGATIVE = "duration_negative"
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """Why one record was rejected. `expected` and `got` never hold personal data: only shapes, numbers and codes."""
+
+    reason: Reason
+    field: str
+    expected: str
+    got: str
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """What the resolve stage adds to a touchpoint: whose it is, and where its original record lies."""
+
+    person: str
+    cell: str
+    identity_version: int
+    origin: Origin

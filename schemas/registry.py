@@ -1,0 +1,104 @@
+"""Schemas by id and by record, from the files of this folder or from a Confluent-compatible registry."""
+
+import base64
+import json
+import tomllib
+import urllib.error
+import urllib.request
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+HERE = Path(__file__).parent
+Schema = dict[str, Any]
+
+
+class SchemaUnknown(LookupError):
+    """No schema has this id or name. The record that names it is at fault, not the registry."""
+
+
+class RegistryUnavailable(ConnectionError):
+    """The registry did not answer; worth another try."""
+
+
+class Registry(Protocol):
+    """Gives schemas by their ids. Ids are immutable, so callers may keep what they get for ever."""
+
+    def schema(self, schema_id: int) -> Schema:
+        """The schema with this id, parsed JSON. Raises SchemaUnknown, RegistryUnavailable."""
+
+    def schema_id(self, record: str, subject: str) -> int:
+        """The id under which our newest schema of `record` is known for `subject`. Raises SchemaUnknown, RegistryUnavailable."""
+
+
+@cache
+def catalogue_of_files() -> dict[int, tuple[str, int]]:
+    """Id -> (record, version), as registry.toml lists them."""
+    listed = tomllib.loads((HERE / "registry.toml").read_text())["schema"]
+    return {entry["id"]: (entry["record"], entry["version"]) for entry in listed}
+
+
+@cache
+def load(record: str, version: int | None = None) -> Schema:
+    """One schema file; the newest version unless one is named. Raises SchemaUnknown."""
+    versions = [v for name, v in catalogue_of_files().values() if name == record and version in (None, v)]
+    if not versions:
+        raise SchemaUnknown(f"schemas/ has no record {record!r}" + (f" in version {version}" if version else ""))
+    schema: Schema = json.loads((HERE / record / f"{max(versions)}.avsc").read_text())
+    return schema
+
+
+class FileRegistry:
+    """The schemas of this folder, with the ids of registry.toml. Needs no server."""
+
+    def schema(self, schema_id: int) -> Schema:
+        """See Registry."""
+        try:
+            return load(*catalogue_of_files()[schema_id])
+        except KeyError:
+            raise SchemaUnknown(f"no schema has the id {schema_id}") from None
+
+    def schema_id(self, record: str, subject: str) -> int:
+        """See Registry; files know no subjects."""
+        found = [(version, number) for number, (name, version) in catalogue_of_files().items() if name == record]
+        if not found:
+            raise SchemaUnknown(f"schemas/ has no record {record!r}")
+        return max(found)[1]
+
+
+class HttpRegistry:
+    """A registry that speaks Confluent's REST interface. `url` may carry user and password."""
+
+    def __init__(self, url: str, *, user: str = "", password: str = "", timeout_s: float = 10.0) -> None:
+        self._url = url.rstrip("/")
+        self._timeout_s = timeout_s
+        self._headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
+        if user:
+            self._headers["Authorization"] = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._schemas: dict[int, Schema] = {}
+
+    def schema(self, schema_id: int) -> Schema:
+        """See Registry."""
+        if schema_id not in self._schemas:
+            answer = self._call("GET", f"/schemas/ids/{schema_id}")
+            self._schemas[schema_id] = json.loads(answer["schema"])
+        return self._schemas[schema_id]
+
+    def schema_id(self, record: str, subject: str) -> int:
+        """See Registry; registers the schema when the subject does not have it yet."""
+        body = json.dumps({"schema": json.dumps(load(record)), "schemaType": "AVRO"}).encode()
+        return int(self._call("POST", f"/subjects/{subject}/versions", body)["id"])
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        request = urllib.request.Request(self._url + path, data=body, method=method, headers=self._headers)
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                raise SchemaUnknown(f"the registry does not know {path}") from None
+            if error.code in (409, 422):
+                raise SchemaUnknown(f"the registry refuses our schema for {path}: HTTP {error.code}") from None
+            raise RegistryUnavailable(f"the registry answered HTTP {error.code} to {method} {path}") from error
+        except (OSError, ValueError) as error:
+            raise RegistryUnavailable(f"the registry at {self._url} does not answer: {error}") from error

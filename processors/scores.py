@@ -1,0 +1,208 @@
+"""Rolling satisfaction scores from integer buckets. Adding is commutative: order, batches and late answers change nothing.
+
+Windows end at the newest answer and are whole buckets: 24 hours of the clock for 24h, calendar days for the others.
+"""
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+
+import msgspec
+
+EPOCH_DAY: Final = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+DAY_WINDOWS: Final = {"7d": 7, "30d": 30, "90d": 90}
+HOUR_WINDOWS: Final = {"24h": 24}
+WINDOWS: Final = (*HOUR_WINDOWS, *DAY_WINDOWS)
+Z95: Final = 1.959963984540054
+
+
+class Tally(msgspec.Struct, array_like=True):
+    """Answers counted exactly: how many, their sum, the sum of their squares, how many at the good and at the bad end."""
+
+    n: int = 0
+    sum: int = 0
+    sum_of_squares: int = 0
+    high: int = 0
+    low: int = 0
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Both together."""
+        return Tally(
+            self.n + other.n,
+            self.sum + other.sum,
+            self.sum_of_squares + other.sum_of_squares,
+            self.high + other.high,
+            self.low + other.low,
+        )
+
+
+class Scale(msgspec.Struct, frozen=True, array_like=True):
+    """What was asked, on which scale. Answers on different scales are never added."""
+
+    metric: str
+    low: int
+    high: int
+    direction: str
+
+    @property
+    def name(self) -> str:
+        """As `0-10`."""
+        return f"{self.low}-{self.high}"
+
+    @property
+    def formula(self) -> str:
+        """Name and version of the formula that reads the score."""
+        return f"{self.metric}/1" if self.metric in ("nps", "csat", "ces") else "mean/1"
+
+    @property
+    def key(self) -> str:
+        """One text for a dictionary."""
+        return f"{self.metric}|{self.low}|{self.high}|{self.direction}"
+
+    @classmethod
+    def of_key(cls, key: str) -> "Scale":
+        """The scale of a key."""
+        metric, low, high, direction = key.rsplit("|", 3)
+        return cls(metric, int(low), int(high), direction)
+
+
+class Buckets(msgspec.Struct, array_like=True):
+    """The answers on one scale: the newest, how many ever, and tallies by local hour and day as far back as a window reaches."""
+
+    newest: int = -1
+    count: int = 0
+    hours: dict[int, Tally] = msgspec.field(default_factory=dict)
+    days: dict[int, Tally] = msgspec.field(default_factory=dict)
+
+
+def counted(scale: Scale, value: int) -> Tally:
+    """One answer as a tally.
+
+    NPS: promoters 9-10, detractors 0-6 (Reichheld 2003). CSAT: satisfied is the top two of five. CES 2.0: easy is 5-7 of seven,
+    hard 1-3. On other lengths of a scale the same shares of it count; where low is good, the scale is turned round first.
+    """
+    points = value if scale.direction == "high_is_good" else scale.low + scale.high - value
+    good, bad = _ends(scale)
+    return Tally(1, value, value * value, int(points >= good), int(points <= bad))
+
+
+def _ends(scale: Scale) -> tuple[int, int]:
+    span = scale.high - scale.low
+    if scale.metric == "nps":
+        return scale.low + math.ceil(span * 0.9), scale.low + math.floor(span * 0.6)
+    if scale.metric == "ces" and span == 6:
+        return scale.low + 4, scale.low + 2
+    if span == 2:
+        return scale.high, scale.low
+    return scale.high - max(1, span // 4), scale.low + max(1, span // 4)
+
+
+def bucket_of(at: int, zone: tzinfo) -> tuple[int, int]:
+    """The local hour and the local day (both counted from 1970) in which a time lies; `at` in milliseconds since epoch, UTC."""
+    local = datetime.fromtimestamp(at // 1000, zone)
+    day = local.toordinal() - EPOCH_DAY
+    return day * 24 + local.hour, day
+
+
+def add(buckets: Buckets, scale: Scale, value: int, at: int, zone: tzinfo) -> None:
+    """Count one answer, in place; buckets that no window can reach any more are dropped."""
+    hour, day = bucket_of(at, zone)
+    buckets.count += 1
+    if at > buckets.newest:
+        buckets.newest = at
+        _forget(buckets, hour, day)
+    newest_hour, newest_day = bucket_of(buckets.newest, zone)
+    one = counted(scale, value)
+    if newest_hour - hour < max(HOUR_WINDOWS.values()):
+        buckets.hours[hour] = buckets.hours.get(hour, Tally()).plus(one)
+    if newest_day - day < max(DAY_WINDOWS.values()):
+        buckets.days[day] = buckets.days.get(day, Tally()).plus(one)
+
+
+def _forget(buckets: Buckets, hour: int, day: int) -> None:
+    for held, newest, reach in (
+        (buckets.hours, hour, max(HOUR_WINDOWS.values())),
+        (buckets.days, day, max(DAY_WINDOWS.values())),
+    ):
+        for old in [b for b in held if newest - b >= reach]:
+            del held[old]
+
+
+def union(parts: list[Buckets], zone: tzinfo) -> Buckets:
+    """The buckets of all answers of several; the parts stay as they are."""
+    whole = Buckets(max(part.newest for part in parts), sum(part.count for part in parts))
+    for part in parts:
+        for mine, theirs in ((whole.hours, part.hours), (whole.days, part.days)):
+            for bucket, tally in theirs.items():
+                mine[bucket] = mine.get(bucket, Tally()).plus(tally)
+    _forget(whole, *bucket_of(whole.newest, zone))
+    return whole
+
+
+def windows(buckets: Buckets, zone: tzinfo) -> dict[str, Tally]:
+    """The tally of every window that ends at the newest answer."""
+    hour, day = bucket_of(buckets.newest, zone)
+    found = {}
+    for name, reach in HOUR_WINDOWS.items():
+        found[name] = total(t for b, t in buckets.hours.items() if hour - reach < b <= hour)
+    for name, reach in DAY_WINDOWS.items():
+        found[name] = total(t for b, t in buckets.days.items() if day - reach < b <= day)
+    return found
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """All of them together."""
+    whole = Tally()
+    for tally in tallies:
+        whole = whole.plus(tally)
+    return whole
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A score and its 95% interval, all None without answers."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def read(scale: Scale, tally: Tally) -> Reading:
+    """The score by the scale's formula, with its interval."""
+    if tally.n == 0:
+        return Reading(None, None, None)
+    if scale.metric == "nps":
+        return nps(tally.n, tally.high, tally.low)
+    if scale.metric == "csat":
+        return share(tally.n, tally.high)
+    return mean(tally, scale)
+
+
+def nps(n: int, promoters: int, detractors: int) -> Reading:
+    """Net promoter score, -100 to 100 (Reichheld 2003), with the adjusted-Wald interval (Rocks 2016).
+
+    The interval is that of a sample with three answers more, three quarters of one at each end.
+    """
+    p, d = (promoters + 0.75) / (n + 3), (detractors + 0.75) / (n + 3)
+    margin = Z95 * math.sqrt(max(0.0, p + d - (p - d) ** 2) / (n + 3))
+    return Reading(
+        100 * (promoters - detractors) / n, max(-100.0, 100 * (p - d - margin)), min(100.0, 100 * (p - d + margin))
+    )
+
+
+def share(n: int, k: int) -> Reading:
+    """Share of k in n, in percent, with Wilson's score interval (Wilson 1927)."""
+    p, z2 = k / n, Z95 * Z95
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    margin = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return Reading(100 * p, max(0.0, 100 * (centre - margin)), min(100.0, 100 * (centre + margin)))
+
+
+def mean(tally: Tally, scale: Scale) -> Reading:
+    """Mean of the values with a normal interval from their variance, cut to the scale; one answer alone has the whole scale."""
+    value = tally.sum / tally.n
+    if tally.n == 1:
+        return Reading(value, float(scale.low), float(scale.high))
+    variance = (tally.n * tally.sum_of_squares - tally.sum**2) / (tally.n * (tally.n - 1))
+    margin = Z95 * math.sqrt(variance / tally.n)
+    return Reading(value, max(float(scale.low), value - margin), min(float(scale.high), value + margin))

@@ -79,6 +79,23 @@ class Origin(msgspec.Struct, frozen=True):
     arrived_at: int
 
 
+class Raw(msgspec.Struct, frozen=True):
+    """A record as it lies on Kafka."""
+
+    origin: Origin
+    key: bytes | None
+    value: bytes | None
+
+
+class Out(msgspec.Struct, frozen=True):
+    """A record for Kafka; `topic` without prefix. The partition follows from the key as the Java client would have it."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
 class Reason(StrEnum):
     """Why a record was rejected. A closed list; each code is explained in docs/rejections.md."""
 

@@ -18,7 +18,7 @@ class Part(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Run(msgspec.Struct, array_like=True):
-    """From the first to the last touchpoint (milliseconds since epoch, UTC), how many there are, and by channel where that matters."""
+    """From first to last touchpoint (milliseconds since epoch, UTC), how many, and by channel where that matters."""
 
     start: int
     end: int

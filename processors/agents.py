@@ -1,0 +1,163 @@
+"""The Faust applications: which topics a stage reads, and how its lanes learn of rebalances. Everything else is elsewhere."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import faust
+from aiokafka import TopicPartition
+from faust.types import TP
+
+from pipeline import endpoints, topics
+from pipeline.codec import Decoder, Encoder
+from pipeline.config import Settings, installation_secret
+from pipeline.keys import Keyring
+from processors.journey import JourneyFold
+from processors.policies import DAY, HOUR, JourneyPolicy
+from processors.resolve import Admission, ResolvedWriter, ResolveFold
+from processors.stage import Fold, Stage
+from processors.transaction import Names
+from processors.validate import TimeLimits
+from schemas.registry import FileRegistry, HttpRegistry, Registry
+
+HEARTBEATS_PER_SESSION = 3
+QUEUED_BATCHES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A stage: its name, what it reads, where its state is logged, and how the state of a partition begins."""
+
+    name: str
+    sources: tuple[str, ...]
+    changelog: str
+    new_fold: Callable[[], Fold]
+
+
+class StageApp(faust.App):
+    """A Faust application with a stage."""
+
+    stage: Stage
+
+
+def registry_of(settings: Settings) -> Registry:
+    """The schema registry that the settings name."""
+    if not settings.registry_url:
+        return FileRegistry()
+    password = settings.registry_password.get_secret_value()
+    return HttpRegistry(settings.registry_url, user=settings.registry_user, password=password)
+
+
+def admission_of(settings: Settings, registry: Registry) -> Admission:
+    """How the resolve stage judges records, by the settings."""
+    earliest = int(datetime(settings.earliest_year, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    limits = TimeLimits(earliest, settings.future_tolerance_h * HOUR)
+    keyring = Keyring(installation_secret(settings))
+    return Admission(Decoder("touchpoint", registry), keyring, limits, settings.dedupe_horizon_h)
+
+
+def policy_of(settings: Settings) -> JourneyPolicy:
+    """How the journey stage cuts sessions and journeys, by the settings."""
+    return JourneyPolicy(
+        journey_gap_ms=settings.journey_gap_h * HOUR,
+        horizon_ms=settings.state_horizon_d * DAY,
+        timezone=ZoneInfo(settings.timezone),
+    )
+
+
+def encoder(settings: Settings, registry: Registry, record: str, topic: str) -> Encoder:
+    """The encoder of one of our topics' records."""
+    return Encoder(record, registry, f"{settings.topic_prefix}{topic}-value")
+
+
+def resolve(settings: Settings) -> Definition:
+    """The resolve stage."""
+    registry = registry_of(settings)
+    admission = admission_of(settings, registry)
+    whole = encoder(settings, registry, "resolved_touchpoint", topics.RESOLVED)
+    subject = f"{settings.topic_prefix}{topics.SOURCES[0]}-value"
+    writer = ResolvedWriter(whole, registry.schema_id("touchpoint", subject))
+    return Definition("resolve", topics.SOURCES, "state.resolve.v1", lambda: ResolveFold(admission, writer))
+
+
+def journey(settings: Settings) -> Definition:
+    """The journey stage."""
+    registry = registry_of(settings)
+    decoder = Decoder("resolved_touchpoint", registry)
+    encoders = {kind: encoder(settings, registry, kind, topic) for kind, topic in topics.OUTPUTS.items()}
+    policy = policy_of(settings)
+    return Definition("journey", (topics.RESOLVED,), "state.journey.v1", lambda: JourneyFold(decoder, encoders, policy))
+
+
+STAGES: dict[str, Callable[[Settings], Definition]] = {"resolve": resolve, "journey": journey}
+
+
+def application(definition: Definition, settings: Settings) -> StageApp:
+    """The Faust application that runs a stage. Raises NotRunning when no Kafka is known."""
+    bootstrap = endpoints.kafka(settings)
+    group = f"{settings.topic_prefix}{definition.name}"
+    sources = [settings.topic_prefix + name for name in definition.sources]
+    app = StageApp(
+        group,
+        broker=[f"touchstream://{address}" for address in bootstrap.split(",")],
+        datadir=str(_datadir(settings, definition.name)),
+        store="memory://",
+        key_serializer="raw",
+        value_serializer="raw",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        topic_partitions=settings.topic_partitions,
+        stream_buffer_maxsize=QUEUED_BATCHES,
+        stream_wait_empty=False,
+        broker_max_poll_records=settings.batch_records,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / HEARTBEATS_PER_SESSION,
+        broker_rebalance_timeout=30.0,
+        broker_request_timeout=max(90.0, settings.session_timeout_s),
+        consumer_max_fetch_size=4 << 20,
+        worker_redirect_stdouts=False,
+    )
+    names = Names(
+        bootstrap, group, settings.topic_prefix, settings.topic_prefix + definition.changelog, settings.topic_partitions
+    )
+
+    async def rewind(tp: TopicPartition, offset: int) -> None:
+        await app.consumer._thread.rewind(tp, offset)  # type: ignore[attr-defined]
+
+    app.stage = Stage(names, definition.new_fold, rewind, fenced_pause_s=settings.session_timeout_s + 2)
+    _connect(app, sources)
+    return app
+
+
+def _connect(app: StageApp, sources: list[str]) -> None:
+    stage = app.stage
+
+    @app.agent(app.topic(*sources))
+    async def feed(stream: Any) -> None:
+        async for event in stream.events():
+            await stage.lane(event.message.partition).put(event.message.topic, event.value)
+
+    @app.on_partitions_revoked.connect
+    async def revoked(_app: Any, *_args: Any, **_kwargs: Any) -> None:
+        await stage.close()
+
+    @app.on_partitions_assigned.connect
+    async def assigned(_app: Any, *args: Any, **_kwargs: Any) -> None:
+        partitions: Iterable[TP] = args[0]
+        for tp in partitions:
+            if tp.topic in sources:
+                stage.lane(tp.partition)
+
+    @app.on_before_shutdown.connect
+    async def stopping(_app: Any, *_args: Any, **_kwargs: Any) -> None:
+        await stage.close()
+
+
+def _datadir(settings: Settings, name: str) -> Path:
+    path = settings.home.absolute() / "faust" / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,255 @@
+"""A stage: for each partition one lane that folds batches and writes what follows from them in one transaction.
+
+A lane opens in this order: fence the former owner, restore the state, then fold. Whatever goes wrong with Kafka, it drops
+producer and state, opens again and folds the same batch again. An error in the fold itself ends the process, because going on
+would lose the batch.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
+
+from pipeline.events import Origin, Out, Raw
+from processors.changelog import Restorable, marker, restore
+from processors.transaction import Names, Transaction
+from processors.transport import Batch
+from schemas.registry import RegistryUnavailable
+
+logger = logging.getLogger("touchstream.stage")
+QUEUED_BATCHES: Final = 4
+CLOSE_TIMEOUT_S: Final = 3.0
+RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+EX_SOFTWARE: Final = 70
+# What aiokafka raises when the broker is away, has moved on or has fenced us; its sender also dies of bare AssertionErrors.
+KAFKA_TROUBLE: Final = (KafkaError, IllegalOperation, AssertionError, OSError, TimeoutError, RegistryUnavailable)
+
+
+class FoldFailed(Exception):
+    """The fold of a batch raised something that it should not: a fault of ours, so the process ends."""
+
+
+class Fold(Restorable, Protocol):
+    """State and step of one partition of a stage; see `processors.resolve` and `processors.journey`."""
+
+    def fold(self, batch: list[Raw]) -> list[Out]:
+        """Apply a batch in order, and say what to write."""
+
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
+        """What the changelog must hear since the last call."""
+
+    def __len__(self) -> int:
+        """How many things the state holds."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a stage has done since it began, for whoever asks."""
+
+    records: int = 0
+    transactions: int = 0
+    retries: int = 0
+    open_lanes: int = 0
+
+
+@dataclass(slots=True)
+class Mark:
+    """How far a lane has come with one source topic: epoch and sequence of the last batch, next offset to apply."""
+
+    epoch: int = -1
+    sequence: int = -1
+    next: int = 0
+
+    def follows(self, batch: Batch) -> bool:
+        """Nothing lies between what was applied and this batch."""
+        same_epoch = batch.epoch == self.epoch and batch.sequence == self.sequence + 1
+        return same_epoch or (batch.epoch > self.epoch and batch.sequence == 0)
+
+
+Rewind = Callable[[TopicPartition, int], Any]
+
+
+@dataclass(slots=True)
+class Stage:
+    """All lanes of one process. `new_fold` makes the state of a partition, empty; `rewind` asks the transport to fetch again."""
+
+    names: Names
+    new_fold: Callable[[], Fold]
+    rewind: Rewind
+    fenced_pause_s: float
+    progress: Progress = field(default_factory=Progress)
+    lanes: dict[int, "Lane"] = field(default_factory=dict)
+
+    def lane(self, partition: int) -> "Lane":
+        """The lane of a partition, begun at its first mention."""
+        found = self.lanes.get(partition)
+        if found is None:
+            found = self.lanes[partition] = Lane(self, partition)
+        return found
+
+    def let_go(self) -> None:
+        """Take nothing new; free whoever waits for room in a lane."""
+        for lane in self.lanes.values():
+            lane.let_go()
+
+    async def close(self) -> None:
+        """End every lane: the transactions at hand are finished, within a bound."""
+        lanes = [self.lanes.pop(partition) for partition in list(self.lanes)]
+        await asyncio.gather(*(lane.close() for lane in lanes))
+
+
+class Lane:
+    """One partition of every source topic of the stage, under one transactional producer."""
+
+    def __init__(self, stage: Stage, partition: int) -> None:
+        self.partition = partition
+        self.closing = False
+        self._stage = stage
+        self._queue: asyncio.Queue[tuple[str, Batch] | None] = asyncio.Queue(QUEUED_BATCHES)
+        self._transaction: Transaction | None = None
+        self._fold: Fold | None = None
+        self._marks: dict[str, Mark] = {}
+        self._task = asyncio.create_task(self._run(), name=f"lane-{partition}")
+        self._task.add_done_callback(_end_process_on_error)
+
+    async def put(self, topic: str, batch: Batch) -> None:
+        """Queue a batch; waits for room. What comes while closing is dropped: the seek after the rebalance brings it back."""
+        if not self.closing:
+            await self._queue.put((topic, batch))
+
+    def let_go(self) -> None:
+        """See Stage.let_go."""
+        self.closing = True
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
+
+    async def close(self) -> None:
+        """Finish the transaction at hand, within a bound, then forget everything."""
+        self.let_go()
+        _, pending = await asyncio.wait({self._task}, timeout=CLOSE_TIMEOUT_S)
+        if pending:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=1)
+        await self._drop()
+
+    async def _run(self) -> None:
+        await self._guarded([])
+        while not self.closing:
+            first = await self._queue.get()
+            if first is None:
+                return
+            items = [first]
+            while not self._queue.empty():
+                more = self._queue.get_nowait()
+                if more is None:
+                    return
+                items.append(more)
+            await self._guarded(items)
+
+    async def _guarded(self, items: list[tuple[str, Batch]]) -> None:
+        """Do it until it is done or the partition is taken away."""
+        attempt = 0
+        while not self.closing:
+            try:
+                if self._transaction is None:
+                    await self._open()
+                await self._apply(items)
+            except KAFKA_TROUBLE as error:
+                fenced = isinstance(error, ProducerFenced) or (
+                    self._transaction is not None and self._transaction.fenced
+                )
+                log = logger.warning if attempt == 0 or fenced else logger.info
+                log(
+                    "partition %d: %s; trying again",
+                    self.partition,
+                    "fenced by a new owner" if fenced else repr(error)[:200],
+                )
+                self._stage.progress.retries += 1
+                await self._drop()
+                # Fenced means that the group has given the partition away; the rebalance that says so is on its way.
+                await self._pause(self._stage.fenced_pause_s if fenced else RETRY_S[min(attempt, len(RETRY_S) - 1)])
+                attempt += 1
+            else:
+                return
+
+    async def _pause(self, seconds: float) -> None:
+        end = asyncio.get_running_loop().time() + seconds
+        while not self.closing and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.05)
+
+    async def _open(self) -> None:
+        self._transaction = Transaction(self._stage.names, self.partition)
+        await self._transaction.open()
+        fold = self._stage.new_fold()
+        applied, records = await restore(self._stage.names, self.partition, fold)
+        for topic, next_offset in applied.items():
+            self._marks.setdefault(topic, Mark()).next = next_offset
+        self._fold = fold
+        self._stage.progress.open_lanes += 1
+        logger.info("partition %d: open, %d in state, %d changelog records read", self.partition, len(fold), records)
+
+    async def _drop(self) -> None:
+        transaction, self._transaction = self._transaction, None
+        if self._fold is not None:
+            self._stage.progress.open_lanes -= 1
+            self._fold = None
+        if transaction is not None:
+            try:
+                await transaction.close(CLOSE_TIMEOUT_S)
+            except KAFKA_TROUBLE as error:
+                logger.debug("partition %d: its producer ended with %r", self.partition, error)
+
+    async def _apply(self, items: list[tuple[str, Batch]]) -> None:
+        fresh: list[Raw] = []
+        reached: dict[str, Mark] = {}
+        for topic, batch in items:
+            mark = reached.get(topic) or self._marks.setdefault(topic, Mark())
+            if not mark.follows(batch):
+                await self._refetch(topic, mark, batch)
+                continue
+            raws = [_raw(record) for record in batch.records if record.offset >= mark.next]
+            fresh += raws
+            reached[topic] = Mark(batch.epoch, batch.sequence, raws[-1].origin.offset + 1 if raws else mark.next)
+        if fresh:
+            await self._transact(fresh, reached)
+        self._marks.update(reached)
+
+    async def _refetch(self, topic: str, mark: Mark, batch: Batch) -> None:
+        """Something between was dropped on the way: fetch again from where we are, and take nothing more of this epoch."""
+        if batch.epoch > mark.epoch or mark.sequence >= 0:
+            logger.info("partition %d: a batch of %s went missing on the way, fetching it again", self.partition, topic)
+            self._marks[topic] = Mark(batch.epoch, -2, mark.next)
+            await self._stage.rewind(TopicPartition(topic, self.partition), mark.next)
+
+    async def _transact(self, fresh: list[Raw], reached: dict[str, Mark]) -> None:
+        fold, transaction = self._fold, self._transaction
+        if fold is None or transaction is None:
+            raise FoldFailed("a lane that is not open got a batch")
+        try:
+            outs = fold.fold(fresh)
+        except RegistryUnavailable:
+            raise
+        except Exception as error:
+            raise FoldFailed(f"partition {self.partition}: {type(error).__name__}") from error
+        applied = {topic: mark.next for topic, mark in {**self._marks, **reached}.items()}
+        offsets = {TopicPartition(topic, self.partition): mark.next for topic, mark in reached.items()}
+        await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
+        self._stage.progress.records += len(fresh)
+        self._stage.progress.transactions += 1
+
+
+def _raw(record: Any) -> Raw:
+    return Raw(Origin(record.topic, record.partition, record.offset, record.timestamp), record.key, record.value)
+
+
+def _end_process_on_error(task: "asyncio.Task[None]") -> None:
+    """A lane that dies of anything but trouble with Kafka must not leave the others running as if all were well."""
+    if not task.cancelled() and task.exception() is not None:
+        logger.critical("a lane died, the process ends: %r", task.exception(), exc_info=task.exception())
+        os._exit(EX_SOFTWARE)

@@ -142,18 +142,18 @@ def _connect(app: StageApp, sources: list[str]) -> None:
             await stage.lane(event.message.partition).put(event.message.topic, event.value)
 
     @app.on_partitions_revoked.connect
-    async def revoked(_app: Any, *_args: Any, **_kwargs: Any) -> None:
+    async def revoked(*_args: Any, **_kwargs: Any) -> None:
         await stage.close()
 
     @app.on_partitions_assigned.connect
-    async def assigned(_app: Any, *args: Any, **_kwargs: Any) -> None:
-        partitions: Iterable[TP] = args[0]
+    async def assigned(*args: Any, **_kwargs: Any) -> None:
+        partitions: Iterable[TP] = args[1]
         for tp in partitions:
             if tp.topic in sources:
                 stage.lane(tp.partition)
 
     @app.on_before_shutdown.connect
-    async def stopping(_app: Any, *_args: Any, **_kwargs: Any) -> None:
+    async def stopping(*_args: Any, **_kwargs: Any) -> None:
         await stage.close()
 
 
@@ -161,3 +161,11 @@ def _datadir(settings: Settings, name: str) -> Path:
     path = settings.home.absolute() / "faust" / name
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def run(name: str, settings: Settings) -> None:
+    """Run a stage until SIGTERM or SIGINT; the transactions at hand are finished first. Raises NotRunning, OSError, SystemExit."""
+    app = application(STAGES[name](settings), settings)
+    worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
+    worker.spinner = None
+    worker.execute_from_commandline()

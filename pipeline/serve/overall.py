@@ -111,9 +111,7 @@ def score(formula: Formula, values: Mapping[int, int]) -> Score:
     return Score(n, value, interval, good, n - good - bad, bad)
 
 
-def _value(
-    formula: Formula, values: Mapping[int, int], n: int, ends: tuple[int, int]
-) -> tuple[float, Interval | None]:
+def _value(formula: Formula, values: Mapping[int, int], n: int, ends: tuple[int, int]) -> tuple[float, Interval | None]:
     good, bad = ends
     if formula.name == "nps/1":
         return 100 * (good - bad) / n, intervals.nps(good, bad, n)

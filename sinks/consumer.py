@@ -1,0 +1,231 @@
+"""The sink: from the topics into ClickHouse, exactly once in effect. The argument is in `sinks.ranges`."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from pipeline.codec import Decoder
+from pipeline.events import Rejection
+from schemas.registry import Registry
+from sinks.clickhouse import ClickHouse, Unavailable
+from sinks.ranges import Buffered, Limits, Range, next_range, planned
+from sinks.rows import ROWS_VERSION, TABLES, Row, Table, Where, rejected_record
+
+logger = logging.getLogger("touchstream.sink")
+POLL_MS: Final = 50
+BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class RecordUnreadable(Exception):
+    """A record that one of our own stages wrote cannot be read: a fault of this installation that must stop the sink."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkNames:
+    """Where the sink reads: broker, group, prefix of topics; and how long it may be silent before it loses its partitions."""
+
+    bootstrap: str
+    group: str
+    prefix: str
+    session_timeout_s: float
+
+
+@dataclass(slots=True)
+class Pending:
+    """One partition's records that are not in ClickHouse yet, and the plan under which they may already be."""
+
+    records: list[Any] = field(default_factory=list)
+    plan: Range | None = None
+    since: float = 0.0
+
+
+@dataclass(slots=True)
+class Insert:
+    """One range of one partition on its way into one table."""
+
+    tp: TopicPartition
+    range: Range
+    table: Table
+    rows: list[Row]
+
+
+class Sink:
+    """The loop and its state. `now` is a clock in seconds; `stopping` says when to leave."""
+
+    def __init__(self, names: SinkNames, database: ClickHouse, registry: Registry, limits: Limits) -> None:
+        self._names = names
+        self._database = database
+        self._limits = limits
+        self._decoders = {t.record: Decoder(t.record, registry) for t in TABLES.values() if t.record}
+        self._tables = {names.prefix + topic: table for topic, table in TABLES.items()}
+        self._pending: dict[TopicPartition, Pending] = {}
+        self._inserts: list[Insert] = []
+        self._consumer: Any = None
+        self._failures = 0
+        self._retry_at = 0.0
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Until `stopping`. Raises Refused, RecordUnreadable, PlanUnreadable and KafkaError for what should end the process."""
+        self._consumer = self._connect()
+        try:
+            self._consumer.subscribe(sorted(self._tables), listener=_Listener(self))
+            while not stopping():
+                self._step()
+            self._flush(time.monotonic(), everything=True)
+        finally:
+            self._consumer.close()
+            self._database.close()
+
+    def _connect(self) -> Any:
+        return KafkaConsumer(
+            bootstrap_servers=self._names.bootstrap.split(","),
+            group_id=self._names.group,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=self._limits.records,
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=4 << 20,
+            session_timeout_ms=int(self._names.session_timeout_s * 1000),
+            heartbeat_interval_ms=int(self._names.session_timeout_s * 1000 / 3),
+        )
+
+    def assigned(self, tps: list[TopicPartition]) -> None:
+        """Partitions are ours from now on: begin each at its committed offset, with the plan noted there."""
+        for tp in tps:
+            committed = self._consumer.committed(tp, metadata=True)
+            plan = planned(committed.metadata) if committed else None
+            if plan:
+                logger.info(
+                    "%s-%d: offsets %d-%d were planned before, inserting them again", *tp, plan.first, plan.last
+                )
+            if committed:
+                self._consumer.seek(tp, committed.offset)
+            else:
+                self._consumer.seek_to_beginning(tp)
+            self._pending[tp] = Pending(plan=plan)
+
+    def revoked(self, tps: set[TopicPartition]) -> None:
+        """These partitions are no longer ours; whoever takes them over finds the plans."""
+        for tp in tps:
+            self._pending.pop(tp, None)
+        self._inserts = [one for one in self._inserts if one.tp not in tps]
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        waiting = now < self._retry_at
+        if waiting:
+            self._consumer.pause(*self._consumer.assignment())
+        for tp, records in self._consumer.poll(timeout_ms=POLL_MS).items():
+            pending = self._pending.setdefault(tp, Pending())
+            pending.since = pending.since if pending.records else now
+            pending.records += records
+        if waiting:
+            return
+        self._consumer.resume(*self._consumer.paused())
+        self._flush(time.monotonic())
+
+    def _flush(self, now: float, *, everything: bool = False) -> None:
+        try:
+            if not self._inserts:
+                self._plan(now, everything=everything)
+            if self._inserts:
+                self._insert()
+                self._recovered()
+        except (Unavailable, KafkaError) as trouble:
+            # An insert whose outcome is unknown is repeated under the same token, a commit that failed with the same offsets; when
+            # the group has moved on, the rebalance that follows takes everything out of our hands.
+            self._back_off(now, trouble)
+
+    def _plan(self, now: float, *, everything: bool) -> None:
+        chosen: dict[TopicPartition, Range] = {}
+        for tp, pending in self._pending.items():
+            waited = self._limits.linger_ms if everything else int((now - pending.since) * 1000)
+            if not pending.records and not pending.plan:
+                continue
+            buffered = Buffered([r.offset for r in pending.records], self._consumer.position(tp), waited)
+            due = next_range(buffered, pending.plan, ROWS_VERSION, self._limits)
+            if due:
+                chosen[tp] = due
+        if not chosen:
+            return
+        self._commit({tp: (due.first, due.metadata()) for tp, due in chosen.items()})
+        for tp, due in chosen.items():
+            self._pending[tp].plan = due
+            self._inserts.append(self._insert_of(tp, due))
+
+    def _insert_of(self, tp: TopicPartition, due: Range) -> Insert:
+        table = self._tables[tp.topic]
+        rows: list[Row] = []
+        for record in self._pending[tp].records:
+            if due.first <= record.offset <= due.last:
+                rows.extend(table.rows(self._read(table, record), Where(tp.topic, tp.partition, record.offset)))
+        return Insert(tp, due, table, rows)
+
+    def _read(self, table: Table, record: Any) -> dict[str, Any]:
+        if table.record is None:
+            return rejected_record(dict(record.headers), record.key, record.value, record.timestamp)
+        found = self._decoders[table.record].decode(record.value)
+        if isinstance(found, Rejection):
+            raise RecordUnreadable(f"{record.topic}-{record.partition}@{record.offset}: {found.reason}")
+        return found
+
+    def _insert(self) -> None:
+        done: dict[TopicPartition, Range] = {}
+        try:
+            while self._inserts:
+                one = self._inserts[0]
+                if one.rows:
+                    token = one.range.token(one.table.name, one.tp.topic, one.tp.partition)
+                    self._database.insert(one.table.name, one.table.columns, one.rows, token)
+                done[one.tp] = one.range
+                del self._inserts[0]
+        finally:
+            self._done(done)
+
+    def _done(self, done: dict[TopicPartition, Range]) -> None:
+        if not done:
+            return
+        self._commit({tp: (due.last + 1, "") for tp, due in done.items()})
+        for tp, due in done.items():
+            pending = self._pending[tp]
+            pending.plan = None
+            pending.records = [r for r in pending.records if r.offset > due.last]
+            pending.since = time.monotonic()
+
+    def _commit(self, offsets: dict[TopicPartition, tuple[int, str]]) -> None:
+        self._consumer.commit(
+            {tp: OffsetAndMetadata(offset, metadata, -1) for tp, (offset, metadata) in offsets.items()}
+        )
+
+    def _back_off(self, now: float, trouble: Exception) -> None:
+        pause = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
+        if self._failures == 0:
+            logger.warning("%s; nothing is lost, trying again", str(trouble) or repr(trouble))
+        self._failures += 1
+        self._retry_at = now + pause
+
+    def _recovered(self) -> None:
+        if self._failures:
+            logger.warning("inserting again after %d tries", self._failures)
+            self._failures = 0
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        self._sink.assigned(sorted(assigned))
+
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        self._sink.revoked(set(revoked))
+
+    def on_partitions_lost(self, lost: Any) -> None:
+        self._sink.revoked(set(lost))

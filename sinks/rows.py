@@ -1,0 +1,204 @@
+"""From records to rows: for every topic its table, the table's columns, and one row (or several) for a record. Pure.
+
+Times stay integers, milliseconds since epoch, UTC: the driver hands them on as they are.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+Record = dict[str, Any]
+Row = tuple[Any, ...]
+# Part of every deduplication token: another version of this code may make other rows of the same records.
+ROWS_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the record lies that a row was made from."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def row(self) -> Row:
+        """The last three columns of every table."""
+        return self.topic, self.partition, self.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, its columns in the order of `rows`, the record it takes (None: no Avro), and how a record becomes rows."""
+
+    name: str
+    columns: tuple[str, ...]
+    record: str | None
+    rows: Callable[[Record, Where], Iterable[Row]]
+
+
+WHERE: Final = ("_topic", "_partition", "_offset")
+_TOUCHPOINT_PLAIN: Final = (
+    "event_id",
+    "event_type",
+    "channel",
+    "occurred_at",
+    "sent_at",
+    "received_at",
+    "arrived_at",
+    "source",
+    "source_sequence",
+    "person",
+    "cell",
+    "identity_version",
+    "actor_type",
+    "account",
+    "source_session",
+    "agent",
+    "site",
+    "vendor",
+    "language",
+    "reason",
+    "outcome",
+    "duration_ms",
+    "text",
+    "campaign",
+    "product",
+    "attributes",
+    "source_topic",
+    "source_partition",
+    "source_offset",
+)
+_ANSWER: Final = ("question", "metric", "scale_min", "scale_max", "direction", "value", "aspect")
+_AMOUNT: Final = ("currency", "minor_units")
+_PROMISE: Final = ("promise_id", "kind", "due_at")
+
+
+def _parts(record: Record | None, names: tuple[str, ...]) -> Row:
+    return tuple(None for _ in names) if record is None else tuple(record[name] for name in names)
+
+
+def _touchpoint(record: Record, where: Where) -> Iterable[Row]:
+    identifiers = record["identifiers"]
+    yield (
+        *(record[name] for name in _TOUCHPOINT_PLAIN),
+        [i["namespace"] for i in identifiers],
+        [i["value"] for i in identifiers],
+        *_parts(record["answer"], _ANSWER),
+        *_parts(record["amount"], _AMOUNT),
+        *_parts(record["promise"], _PROMISE),
+        *where.row(),
+    )
+
+
+_VERSIONED: Final = ("person", "version", "cause", "retracted")
+_SESSION: Final = (
+    *_VERSIONED,
+    "session_id",
+    "channel",
+    "delimited_by",
+    "source_session",
+    "started_at",
+    "ended_at",
+    "touchpoints",
+)
+_JOURNEY: Final = (*_VERSIONED, "journey_id", "started_at", "ended_at", "touchpoints", "channels", "path")
+_SCORE: Final = (*_VERSIONED, "metric", "scale", "direction", "formula", "as_of")
+_WINDOW: Final = ("window", "n", "sum", "sum_of_squares", "high", "low", "value", "interval_low", "interval_high")
+_CUSTOMER: Final = (*_VERSIONED, "cells", "first_seen_at", "last_seen_at", "touchpoints", "channels")
+_TOTAL: Final = ("currency", "minor_units", "payments")
+_LATEST: Final = ("metric", "scale", "value", "answered_at")
+
+
+def _flat(names: tuple[str, ...]) -> Callable[[Record, Where], Iterable[Row]]:
+    def rows(record: Record, where: Where) -> Iterable[Row]:
+        yield (*(record[name] for name in names), *where.row())
+
+    return rows
+
+
+def _score(record: Record, where: Where) -> Iterable[Row]:
+    head = tuple(record[name] for name in _SCORE)
+    for window in record["windows"]:
+        yield (*head, *(window[name] for name in _WINDOW), *where.row())
+
+
+def _customer(record: Record, where: Where) -> Iterable[Row]:
+    yield (
+        *(record[name] for name in _CUSTOMER),
+        *([part[name] for part in record["amounts"]] for name in _TOTAL),
+        *([part[name] for part in record["answers"]] for name in _LATEST),
+        *where.row(),
+    )
+
+
+_REJECTED: Final = (
+    "source_topic",
+    "source_partition",
+    "source_offset",
+    "rejected_at",
+    "stage",
+    "reason",
+    "field",
+    "expected",
+    "got",
+    "schema_id",
+    "attempt",
+    "key",
+    "payload",
+)
+
+
+def rejected_record(headers: Mapping[str, bytes], key: bytes | None, value: bytes | None, rejected_at: int) -> Record:
+    """A rejected record from its headers and bytes; missing or odd headers, from somebody else's tool, become empty values."""
+    text = {name: raw.decode("utf-8", "replace") for name, raw in headers.items() if raw is not None}
+    return {
+        "source_topic": text.get("__connect.errors.topic", ""),
+        "source_partition": _number(text.get("__connect.errors.partition"), -1),
+        "source_offset": _number(text.get("__connect.errors.offset"), -1),
+        "rejected_at": rejected_at,
+        "stage": text.get("__connect.errors.stage", ""),
+        "reason": text.get("cx.reason", text.get("__connect.errors.exception.class.name", "")),
+        "field": text.get("cx.field", ""),
+        "expected": text.get("cx.expected", ""),
+        "got": text.get("cx.got", text.get("__connect.errors.exception.message", "")),
+        "schema_id": _number(text.get("cx.schema_id"), None),
+        "attempt": _number(text.get("cx.attempt"), 1),
+        "key": key or b"",
+        "payload": value or b"",
+    }
+
+
+def _number(text: str | None, otherwise: int | None) -> int | None:
+    return int(text) if text and text.lstrip("-").isdigit() else otherwise
+
+
+def _prefixed(prefix: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name if name.startswith(prefix) else f"{prefix}{name}" for name in names)
+
+
+TABLES: Final[dict[str, Table]] = {
+    "touchpoints.resolved.v1": Table(
+        "touchpoints",
+        (
+            *_TOUCHPOINT_PLAIN,
+            "identifiers.namespace",
+            "identifiers.value",
+            *_prefixed("answer_", _ANSWER),
+            *_prefixed("amount_", _AMOUNT),
+            *_prefixed("promise_", _PROMISE),
+            *WHERE,
+        ),
+        "resolved_touchpoint",
+        _touchpoint,
+    ),
+    "sessions.v1": Table("sessions", (*_SESSION, *WHERE), "session", _flat(_SESSION)),
+    "journeys.v1": Table("journeys", (*_JOURNEY, *WHERE), "journey", _flat(_JOURNEY)),
+    "scores.v1": Table("scores", (*_SCORE, *_WINDOW, *WHERE), "score", _score),
+    "customers.v1": Table(
+        "customers",
+        (*_CUSTOMER, *(f"amounts.{n}" for n in _TOTAL), *(f"answers.{n}" for n in _LATEST), *WHERE),
+        "customer_view",
+        _customer,
+    ),
+    "rejected.v1": Table("rejected", (*_REJECTED, *WHERE), None, _flat(_REJECTED)),
+}

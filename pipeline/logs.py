@@ -6,7 +6,18 @@ import time
 
 FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)-7s {process}: %(message)s"
 # These format a debug line for every record even when nobody listens, unless their own level says no.
-NOISY = ("aiokafka", "faust", "mode", "kafka", "asyncio", "clickhouse_driver", "urllib3", "uvicorn", "nicegui", "websockets")
+NOISY = (
+    "aiokafka",
+    "faust",
+    "mode",
+    "kafka",
+    "asyncio",
+    "clickhouse_driver",
+    "urllib3",
+    "uvicorn",
+    "nicegui",
+    "websockets",
+)
 
 
 def set_up(process: str, level: str) -> None:

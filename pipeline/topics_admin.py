@@ -54,7 +54,9 @@ def plan(admin: Any, settings: Settings) -> list[Difference]:
         if name in existing:
             found += _differences(topic, settings, described[name]["partitions"], configs[name])
         else:
-            found.append(Difference(name, "topic", f"{partitions_of(topic, settings)} partitions, {topic.cleanup}", None))
+            found.append(
+                Difference(name, "topic", f"{partitions_of(topic, settings)} partitions, {topic.cleanup}", None)
+            )
     return found
 
 
@@ -66,7 +68,9 @@ def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
     return {name: {key: str(entry["value"]) for key, entry in entries.items()} for name, entries in answers.items()}
 
 
-def _differences(topic: Topic, settings: Settings, partitions: list[Any], config: dict[str, str]) -> Iterator[Difference]:
+def _differences(
+    topic: Topic, settings: Settings, partitions: list[Any], config: dict[str, str]
+) -> Iterator[Difference]:
     name, wanted = settings.topic_prefix + topic.name, partitions_of(topic, settings)
     if len(partitions) != wanted:
         yield Difference(name, "partitions", str(wanted), str(len(partitions)))

@@ -95,8 +95,8 @@ def journey(settings: Settings) -> Definition:
 STAGES: dict[str, Callable[[Settings], Definition]] = {"resolve": resolve, "journey": journey}
 
 
-def application(definition: Definition, settings: Settings) -> StageApp:
-    """The Faust application that runs a stage. Raises NotRunning when no Kafka is known."""
+def application(definition: Definition, settings: Settings, on_ready: Callable[[], None]) -> StageApp:
+    """The Faust application that runs a stage; `on_ready` is called at every assignment of partitions. Raises NotRunning."""
     bootstrap = endpoints.kafka(settings)
     group = f"{settings.topic_prefix}{definition.name}"
     sources = [settings.topic_prefix + name for name in definition.sources]
@@ -129,11 +129,11 @@ def application(definition: Definition, settings: Settings) -> StageApp:
         await app.consumer._thread.rewind(tp, offset)  # type: ignore[attr-defined]
 
     app.stage = Stage(names, definition.new_fold, rewind, fenced_pause_s=settings.session_timeout_s + 2)
-    _connect(app, sources)
+    _connect(app, sources, on_ready)
     return app
 
 
-def _connect(app: StageApp, sources: list[str]) -> None:
+def _connect(app: StageApp, sources: list[str], on_ready: Callable[[], None]) -> None:
     stage = app.stage
 
     @app.agent(app.topic(*sources))
@@ -151,6 +151,7 @@ def _connect(app: StageApp, sources: list[str]) -> None:
         for tp in partitions:
             if tp.topic in sources:
                 stage.lane(tp.partition)
+        on_ready()
 
     @app.on_before_shutdown.connect
     async def stopping(*_args: Any, **_kwargs: Any) -> None:
@@ -163,9 +164,9 @@ def _datadir(settings: Settings, name: str) -> Path:
     return path
 
 
-def run(name: str, settings: Settings) -> None:
+def run(name: str, settings: Settings, on_ready: Callable[[], None]) -> None:
     """Run a stage until SIGTERM or SIGINT; the transactions at hand are finished first. Raises NotRunning, OSError, SystemExit."""
-    app = application(STAGES[name](settings), settings)
+    app = application(STAGES[name](settings), settings, on_ready)
     worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
     worker.spinner = None
     worker.execute_from_commandline()

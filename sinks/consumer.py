@@ -56,7 +56,7 @@ class Insert:
 
 
 class Sink:
-    """The loop and its state. `now` is a clock in seconds; `stopping` says when to leave."""
+    """The loop and its state."""
 
     def __init__(self, names: SinkNames, database: ClickHouse, registry: Registry, limits: Limits) -> None:
         self._names = names
@@ -67,11 +67,16 @@ class Sink:
         self._pending: dict[TopicPartition, Pending] = {}
         self._inserts: list[Insert] = []
         self._consumer: Any = None
+        self._on_ready: Callable[[], None] = lambda: None
         self._failures = 0
         self._retry_at = 0.0
 
-    def run(self, stopping: Callable[[], bool]) -> None:
-        """Until `stopping`. Raises Refused, RecordUnreadable, PlanUnreadable and KafkaError for what should end the process."""
+    def run(self, stopping: Callable[[], bool], on_ready: Callable[[], None] = lambda: None) -> None:
+        """Until `stopping`; `on_ready` is called at every assignment of partitions.
+
+        Raises Refused, RecordUnreadable, PlanUnreadable and KafkaError for what should end the process.
+        """
+        self._on_ready = on_ready
         self._consumer = self._connect()
         try:
             self._consumer.subscribe(sorted(self._tables), listener=_Listener(self))
@@ -110,6 +115,7 @@ class Sink:
             else:
                 self._consumer.seek_to_beginning(tp)
             self._pending[tp] = Pending(plan=plan)
+        self._on_ready()
 
     def revoked(self, tps: set[TopicPartition]) -> None:
         """These partitions are no longer ours; whoever takes them over finds the plans."""

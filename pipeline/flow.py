@@ -1,0 +1,69 @@
+"""The whole pipeline as one pure function over a list of records. Also the oracle: what the stream stored must equal its answer.
+
+A record is decoded and validated, or rejected with a reason; one whose event id has been seen is a duplicate; the others belong
+to a cell and a person; each person's cells are folded; and what they have become is told as sessions, journeys, scores and a view.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.events import Origin, Raw, Rejection
+from processors import cell as cells
+from processors.cell import Cell
+from processors.dedupe import Seen
+from processors.journey import touch_of
+from processors.person import Outputs, Reading, Told, outputs
+from processors.policies import JourneyPolicy
+from processors.resolve import Admission, Admitted, added, admit
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the two stages are told by the settings."""
+
+    admission: Admission
+    policy: JourneyPolicy
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of every record, and what is known of every person in the end."""
+
+    touchpoints: list[Record] = field(default_factory=list)
+    rejected: list[tuple[Raw, Rejection]] = field(default_factory=list)
+    duplicates: list[Origin] = field(default_factory=list)
+    persons: dict[str, Outputs] = field(default_factory=dict)
+
+
+def flow(records: Iterable[Raw], rules: Rules) -> Result:
+    """Everything, in order of arrival. Raises RegistryUnavailable."""
+    result = Result()
+    seen: dict[tuple[str, int], Seen] = defaultdict(lambda: Seen(rules.admission.horizon_h))
+    people: dict[str, dict[str, Cell]] = defaultdict(lambda: defaultdict(Cell.empty))
+    for raw in sorted(records, key=_arrival):
+        verdict = admit(raw, seen[raw.origin.topic, raw.origin.partition], rules.admission)
+        if isinstance(verdict, Rejection):
+            result.rejected.append((raw, verdict))
+        elif isinstance(verdict, Admitted):
+            record = {**verdict.record, **added(verdict.resolved)}
+            result.touchpoints.append(record)
+            cells.add(people[record["person"]][record["cell"]], touch_of(record), rules.policy)
+        else:
+            result.duplicates.append(raw.origin)
+    result.persons = {person: _told(person, held, rules.policy) for person, held in people.items()}
+    return result
+
+
+def _arrival(raw: Raw) -> tuple[int, str, int, int]:
+    origin = raw.origin
+    return origin.arrived_at, origin.topic, origin.partition, origin.offset
+
+
+def _told(person: str, held: dict[str, Cell], policy: JourneyPolicy) -> Outputs:
+    names = sorted(held)
+    whole = cells.union([held[name] for name in names], policy)
+    return outputs(Told(person, names, 1), whole, Reading(None), policy)

@@ -1,0 +1,114 @@
+"""How far each group is behind, in records that are really there: a transaction's markers take offsets too and do not count."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from pipeline.config import Settings
+from pipeline.topics import RESOLVED, SOURCES
+from sinks.rows import TABLES
+
+# Below this distance a look at the records tells markers from data; above it the distance itself is near enough.
+LOOK_BELOW: Final = 2000
+LOOK_MS: Final = 300
+READS: Final = {"resolve": SOURCES, "journey": (RESOLVED,), "sink": tuple(TABLES)}
+
+
+class LagUnknown(Exception):
+    """Kafka does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """One group at one moment: records it has yet to read, and the sum of its committed offsets."""
+
+    lag: int
+    committed: int
+
+
+def measure(bootstrap: str, settings: Settings, stages: Sequence[str] = tuple(READS)) -> dict[str, Position]:
+    """The position of each stage's group, upstream first. Raises LagUnknown."""
+    try:
+        return asyncio.run(_measure(bootstrap, settings, stages))
+    except (KafkaError, OSError) as error:
+        raise LagUnknown(f"Kafka at {bootstrap} does not answer: {error}") from error
+
+
+def produced(bootstrap: str, settings: Settings) -> int:
+    """How many records the source topics have taken, ever. Raises LagUnknown."""
+
+    async def ends() -> int:
+        consumer = await _consumer(bootstrap, None)
+        try:
+            tps = _partitions(settings, SOURCES)
+            return sum((await consumer.end_offsets(tps)).values())
+        finally:
+            await consumer.stop()
+
+    try:
+        return asyncio.run(ends())
+    except (KafkaError, OSError) as error:
+        raise LagUnknown(f"Kafka at {bootstrap} does not answer: {error}") from error
+
+
+async def _consumer(bootstrap: str, group: str | None) -> AIOKafkaConsumer:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=group,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    return consumer
+
+
+def _partitions(settings: Settings, names: Sequence[str]) -> list[TopicPartition]:
+    return [TopicPartition(settings.topic_prefix + name, p) for name in names for p in range(settings.topic_partitions)]
+
+
+async def _measure(bootstrap: str, settings: Settings, stages: Sequence[str]) -> dict[str, Position]:
+    return {stage: await _position(bootstrap, settings, stage) for stage in stages}
+
+
+async def _position(bootstrap: str, settings: Settings, stage: str) -> Position:
+    consumer = await _consumer(bootstrap, f"{settings.topic_prefix}{stage}")
+    try:
+        tps = _partitions(settings, READS[stage])
+        consumer.assign(tps)
+        ends, begins = await consumer.end_offsets(tps), await consumer.beginning_offsets(tps)
+        committed = {tp: await consumer.committed(tp) or 0 for tp in tps}
+        behind = {tp: ends[tp] - max(committed[tp], begins[tp]) for tp in tps}
+        near = [tp for tp in tps if 0 < behind[tp] <= LOOK_BELOW]
+        if near:
+            behind |= await _look(consumer, near, committed, ends)
+        return Position(sum(max(0, n) for n in behind.values()), sum(committed.values()))
+    finally:
+        await consumer.stop()
+
+
+async def _look(
+    consumer: AIOKafkaConsumer,
+    tps: list[TopicPartition],
+    committed: dict[TopicPartition, int],
+    ends: dict[TopicPartition, int],
+) -> dict[TopicPartition, int]:
+    """Count the records between committed offset and end."""
+    consumer.assign(tps)
+    for tp in tps:
+        consumer.seek(tp, committed[tp])
+    found = dict.fromkeys(tps, 0)
+    open_tps = set(tps)
+    while open_tps:
+        batches = await consumer.getmany(*open_tps, timeout_ms=LOOK_MS)
+        for tp, records in batches.items():
+            found[tp] += sum(record.offset < ends[tp] for record in records)
+        before = len(open_tps)
+        open_tps = {tp for tp in open_tps if await consumer.position(tp) < ends[tp]}
+        if not batches and len(open_tps) == before:
+            return found  # an open transaction holds the rest back: nothing to read there yet
+    return found

@@ -1,0 +1,238 @@
+"""Keeps all processes of one home running: starts them in order, restarts what ends, merges their logs, stops them in order."""
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any, Final
+
+from deploy.embedded.files import write_atomically
+from pipeline import endpoints, ready, topics_admin
+from pipeline.child import Child
+from pipeline.config import Settings
+from pipeline.endpoints import Endpoints
+from sinks import migrations
+from sinks.clickhouse import ClickHouse, Refused, Unavailable
+
+STAGES: Final = ("resolve", "journey", "sink", "serve")
+TICK_S: Final = 0.1
+STOP_TIMEOUT_S: Final = 15.0
+SERVER_STOP_TIMEOUT_S: Final = 30.0
+LOG_BYTES: Final = 20 << 20
+
+
+class AlreadyRunning(Exception):
+    """Another supervisor has this home."""
+
+
+class StartFailed(Exception):
+    """A process cannot be started, and another try would not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a supervisor keeps what it knows, under `home`."""
+
+    home: Path
+
+    @property
+    def lock(self) -> Path:
+        """Held while a supervisor runs."""
+        return self.home / "run" / "supervisor.lock"
+
+    @property
+    def status(self) -> Path:
+        """Which processes there are and how they fare."""
+        return self.home / "run" / "status.json"
+
+    @property
+    def log(self) -> Path:
+        """What all processes have said."""
+        return self.home / "touchstream.log"
+
+
+class Supervisor:
+    """All processes of one home. `echo` gets every line of the merged log, for a terminal."""
+
+    def __init__(self, settings: Settings, echo: Callable[[str], None] | None = None) -> None:
+        self._settings = settings
+        self._files = Files(settings.home.absolute())
+        self._files.lock.parent.mkdir(parents=True, exist_ok=True)
+        self._echo = echo
+        self._stop = threading.Event()
+        self._log = _merged_log(self._files.log)
+        servers = [] if settings.kafka_bootstrap else ["kafka"]
+        servers += [] if settings.clickhouse_address else ["clickhouse"]
+        self._servers = [self._child(name) for name in servers]
+        self._stages = [self._child(name) for name in STAGES]
+        self._told = ""
+
+    def run(self, on_ready: Callable[[Endpoints], None] = lambda _: None) -> None:
+        """Until SIGTERM, SIGINT or `stop`; then everything is stopped in order. `on_ready` is called once all are ready.
+
+        Raises AlreadyRunning, StartFailed.
+        """
+        with self._lock():
+            before = {number: signal.signal(number, self._heard) for number in (signal.SIGTERM, signal.SIGINT)}
+            try:
+                if self._start():
+                    on_ready(endpoints.known(self._settings))
+                while not self._stop.wait(TICK_S):
+                    self._tick()
+            finally:
+                self._stop_all()
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+
+    def stop(self) -> None:
+        """Make `run` stop everything and return."""
+        self._stop.set()
+
+    def _heard(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _child(self, name: str) -> Child:
+        return Child(name, [sys.executable, "-m", "pipeline.cli.main", "run", name], self._say)
+
+    def _say(self, line: str) -> None:
+        self._log.info(line)
+        if self._echo:
+            self._echo(line)
+
+    def _lock(self) -> IO[str]:
+        lock = self._files.lock.open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise AlreadyRunning(
+                f"touchstream runs already on {self._files.home}: `touchstream status` shows it, `touchstream down` ends it, "
+                "TOUCHSTREAM_HOME=other/folder starts a second one"
+            ) from None
+        return lock
+
+    def _start(self) -> bool:
+        endpoints.path(self._settings).unlink(missing_ok=True)
+        if not self._bring_up(self._servers):
+            return False
+        self._note_endpoints()
+        if not self._prepare_servers() or not self._bring_up(self._stages):
+            return False
+        self._note_endpoints()
+        return True
+
+    def _bring_up(self, children: list[Child]) -> bool:
+        for child in children:
+            ready.forget(self._settings, child.name)
+            child.start(time.monotonic())
+        while any(child.state != "ready" for child in children):
+            if self._stop.wait(TICK_S):
+                return False
+            self._tick()
+            failed = [child for child in children if child.state == "failed" or child.in_a_row > 3]
+            if failed:
+                raise StartFailed(
+                    f"{failed[0].name} does not start: {failed[0].last_line} (all of it in {self._files.log})"
+                )
+        return True
+
+    def _tick(self) -> None:
+        for child in (*self._servers, *self._stages):
+            was = child.state
+            child.check(time.monotonic())
+            if child.state == "starting" and was == "waiting":
+                ready.forget(self._settings, child.name)
+            if child.state == "starting" and ready.heard(self._settings, child.name) is not None:
+                child.state = "ready"
+        self._tell()
+
+    def _note_endpoints(self) -> None:
+        def address(name: str, key: str) -> str:
+            return str((ready.heard(self._settings, name) or {}).get(key, ""))
+
+        endpoints.note(
+            self._settings,
+            Endpoints(address("kafka", "address"), address("clickhouse", "address"), address("serve", "url")),
+        )
+
+    def _prepare_servers(self) -> bool:
+        """Topics and tables; tried again while a server of somebody else's is not there yet."""
+        while not self._stop.is_set():
+            try:
+                prepare(self._settings)
+            except (topics_admin.TopicsError, Unavailable) as trouble:
+                self._say(f"waiting: {trouble}")
+                self._stop.wait(2)
+            except (migrations.MigrationError, Refused) as fault:
+                raise StartFailed(str(fault)) from fault
+            else:
+                return True
+        return False
+
+    def _tell(self) -> None:
+        text = json.dumps({"pid": os.getpid(), "processes": [_facts(c) for c in (*self._servers, *self._stages)]})
+        if text != self._told:
+            write_atomically(self._files.status, text)
+            self._told = text
+
+    def _stop_all(self) -> None:
+        for children, timeout_s in ((self._stages, STOP_TIMEOUT_S), (self._servers[::-1], SERVER_STOP_TIMEOUT_S)):
+            for child in children:
+                child.stop()
+            for child in children:
+                if not child.wait(timeout_s):
+                    self._say(f"{child.name} did not end within {timeout_s:g} s and was killed")
+                ready.forget(self._settings, child.name)
+        endpoints.path(self._settings).unlink(missing_ok=True)
+        self._files.status.unlink(missing_ok=True)
+
+
+def prepare(settings: Settings) -> None:
+    """Make missing topics and apply pending migrations. Raises TopicsError, Unavailable, Refused, MigrationError."""
+    admin = topics_admin.open_admin(endpoints.kafka(settings))
+    try:
+        topics_admin.create_missing(admin, settings, topics_admin.plan(admin, settings))
+    finally:
+        admin.close()
+    server = ClickHouse(settings, database="default")
+    migrations.prepare(server, settings.clickhouse_database)
+    server.close()
+    database = ClickHouse(settings)
+    migrations.migrate(database, migrations.listed())
+    database.close()
+
+
+def status(settings: Settings) -> dict[str, Any] | None:
+    """What the supervisor of this home last wrote, or None when none runs."""
+    files = Files(settings.home.absolute())
+    try:
+        with files.lock.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return None
+    except BlockingIOError:
+        pass
+    except FileNotFoundError:
+        return None
+    try:
+        return dict(json.loads(files.status.read_text()))
+    except FileNotFoundError:
+        return {"pid": None, "processes": []}
+
+
+def _facts(child: Child) -> dict[str, Any]:
+    return {"name": child.name, "pid": child.pid, "state": child.state, "restarts": child.restarts}
+
+
+def _merged_log(path: Path) -> logging.Logger:
+    log = logging.Logger("touchstream.merged", logging.INFO)
+    log.addHandler(RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, encoding="utf-8"))
+    return log

@@ -2,11 +2,13 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
@@ -55,6 +57,14 @@ class Insert:
     rows: list[Row]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a rebalance has taken from us or given to us."""
+
+    revoked: frozenset[TopicPartition] = frozenset()
+    assigned: frozenset[TopicPartition] = frozenset()
+
+
 class Sink:
     """The loop and its state."""
 
@@ -66,6 +76,7 @@ class Sink:
         self._tables = {names.prefix + topic: table for topic, table in TABLES.items()}
         self._pending: dict[TopicPartition, Pending] = {}
         self._inserts: list[Insert] = []
+        self._changes: deque[Change] = deque()
         self._consumer: Any = None
         self._on_ready: Callable[[], None] = lambda: None
         self._failures = 0
@@ -79,7 +90,7 @@ class Sink:
         self._on_ready = on_ready
         self._consumer = self._connect()
         try:
-            self._consumer.subscribe(sorted(self._tables), listener=_Listener(self))
+            self._consumer.subscribe(sorted(self._tables), listener=_Listener(self._changes))
             while not stopping():
                 self._step()
             self._flush(time.monotonic(), everything=True)
@@ -94,6 +105,7 @@ class Sink:
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            partition_assignment_strategy=[RangePartitionAssignor()],
             max_poll_records=self._limits.records,
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=4 << 20,
@@ -101,9 +113,12 @@ class Sink:
             heartbeat_interval_ms=int(self._names.session_timeout_s * 1000 / 3),
         )
 
-    def assigned(self, tps: list[TopicPartition]) -> None:
-        """Partitions are ours from now on: begin each at its committed offset, with the plan noted there."""
-        for tp in tps:
+    def _heed(self, change: Change) -> None:
+        """Take in a rebalance: drop what is no longer ours, begin what is new at its committed offset with the plan there."""
+        for tp in change.revoked:
+            self._pending.pop(tp, None)
+        self._inserts = [one for one in self._inserts if one.tp not in change.revoked]
+        for tp in sorted(change.assigned):
             committed = self._consumer.committed(tp, metadata=True)
             plan = planned(committed.metadata) if committed else None
             if plan:
@@ -115,21 +130,21 @@ class Sink:
             else:
                 self._consumer.seek_to_beginning(tp)
             self._pending[tp] = Pending(plan=plan)
-        self._on_ready()
-
-    def revoked(self, tps: set[TopicPartition]) -> None:
-        """These partitions are no longer ours; whoever takes them over finds the plans."""
-        for tp in tps:
-            self._pending.pop(tp, None)
-        self._inserts = [one for one in self._inserts if one.tp not in tps]
+        if change.assigned:
+            self._on_ready()
 
     def _step(self) -> None:
         now = time.monotonic()
         waiting = now < self._retry_at
         if waiting:
             self._consumer.pause(*self._consumer.assignment())
-        for tp, records in self._consumer.poll(timeout_ms=POLL_MS).items():
-            pending = self._pending.setdefault(tp, Pending())
+        polled = self._consumer.poll(timeout_ms=POLL_MS)
+        while self._changes:
+            change = self._changes.popleft()
+            self._heed(change)
+            polled = {tp: records for tp, records in polled.items() if tp not in change.assigned}
+        for tp, records in polled.items():
+            pending = self._pending[tp]
             pending.since = pending.since if pending.records else now
             pending.records += records
         if waiting:
@@ -224,14 +239,16 @@ class Sink:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+    """Called on the client's own thread, where nothing may block: it only notes what has changed."""
+
+    def __init__(self, changes: deque[Change]) -> None:
+        self._changes = changes
 
     def on_partitions_assigned(self, assigned: Any) -> None:
-        self._sink.assigned(sorted(assigned))
+        self._changes.append(Change(assigned=frozenset(assigned)))
 
     def on_partitions_revoked(self, revoked: Any) -> None:
-        self._sink.revoked(set(revoked))
+        self._changes.append(Change(revoked=frozenset(revoked)))
 
     def on_partitions_lost(self, lost: Any) -> None:
-        self._sink.revoked(set(lost))
+        self._changes.append(Change(revoked=frozenset(lost)))

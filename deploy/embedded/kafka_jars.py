@@ -93,9 +93,7 @@ def is_intact(jar: Jar, directory: Path) -> bool:
 def _given(manifest: Manifest, directory: Path) -> list[Path]:
     missing = [jar.file_name for jar in manifest.jars if not (directory / jar.file_name).is_file()]
     if missing:
-        advice = (
-            f"copy them from {cache_directory(manifest)} of a machine where Kafka has run, or unset TOUCHSTREAM_KAFKA_JARS"
-        )
+        advice = f"copy them from {cache_directory(manifest)} of a machine where Kafka has run, or unset TOUCHSTREAM_KAFKA_JARS"
         raise EmbeddedKafkaError(f"{directory} lacks {_listed(missing)} of Kafka {manifest.kafka}", advice)
     wrong = [jar.file_name for jar in manifest.jars if not is_intact(jar, directory)]
     if wrong:

@@ -9,14 +9,19 @@ _LOUD = re.compile(r"\b(FATAL|ERROR)\b|Exception|^Error")
 _LONGEST = 200
 
 
-def explain(log: str, home: Path, heap_mb: int) -> EmbeddedKafkaError:
-    """The error that `log`, all that Kafka wrote since it was started, stands for."""
+def explain(log: str, home: Path, heap_mb: int, disk_full: bool = False) -> EmbeddedKafkaError:
+    """The error that `log`, all that Kafka wrote since it was started, stands for.
+
+    With `disk_full` a log that says nothing known is one that could not be written.
+    """
     port = re.search(r"failed to bind to \S*:(\d+): Address already in use", log, re.IGNORECASE)
     if port:
         return PortTakenError(int(port.group(1)))
     for words, problem, advice in _known(home, heap_mb):
         if re.search(words, log):
             return EmbeddedKafkaError(problem, advice)
+    if disk_full:
+        return no_space(home)
     return EmbeddedKafkaError(f"Kafka did not start ({_loudest(log)})", f"read {home / 'kafka' / 'server.log'}")
 
 
@@ -32,7 +37,9 @@ def already_running(home: Path) -> EmbeddedKafkaError:
 
 def not_writable(home: Path) -> EmbeddedKafkaError:
     """The data cannot be written."""
-    return EmbeddedKafkaError(f"Kafka may not write to {home}", "give it to the user who runs it, or choose another home")
+    return EmbeddedKafkaError(
+        f"Kafka may not write to {home}", "give it to the user who runs it, or choose another home"
+    )
 
 
 def _known(home: Path, heap_mb: int) -> list[tuple[str, str, str]]:

@@ -1,0 +1,69 @@
+"""Where inserted blocks go: the columns that a client has to send, and tables that come with a query."""
+
+import re
+
+from deploy.embedded.clickhouse_engine import EngineError, Session
+from deploy.embedded.clickhouse_literals import backquoted
+from deploy.embedded.clickhouse_statements import Statement
+from deploy.embedded.native_blocks import Block, Column
+from deploy.embedded.native_types import UnsupportedTypeError, shape_of, split_arguments
+
+_NOT_IMPLEMENTED = 48
+_PLAIN = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_QUOTED = re.compile(r"`((?:[^`\\]|\\.|``)*)`|\"((?:[^\"\\]|\\.|\"\")*)\"")
+_WRITABLE = ("", "DEFAULT")
+
+
+def insert_columns(session: Session, statement: Statement) -> tuple[Column, ...]:
+    """The columns of an INSERT's blocks, in order; EngineError when table or columns are not to be had."""
+    target = re.sub(rb"\Afunction\s+", b"", statement.target, flags=re.IGNORECASE)
+    rows = session.describe(b"TABLE " + target)
+    types = {name: kind for name, kind, _ in rows}
+    if not statement.columns:
+        names: list[str | None] = [name for name, _, default in rows if default in _WRITABLE]
+    else:
+        names = [_identifier(part) for part in split_arguments(statement.columns.decode("utf-8", "replace"))]
+    if all(name in types for name in names):
+        columns = tuple(Column(str(name), types[str(name)]) for name in names)
+    else:
+        # An unknown column gets the engine's own error here; what is left is an expression like `* EXCEPT(a)`.
+        session.insert(statement.sql).cancel()
+        described = session.describe(b"(SELECT " + statement.columns + b" FROM " + target + b")")
+        columns = tuple(Column(name, kind) for name, kind, _ in described)
+    _check_types(columns)
+    return columns
+
+
+def _check_types(columns: tuple[Column, ...]) -> None:
+    for column in columns:
+        try:
+            shape_of(column.type)
+        except UnsupportedTypeError:
+            hint = "this server takes it by INSERT ... SELECT, not in blocks"
+            raise EngineError(_NOT_IMPLEMENTED, f"Column {column.name} has type {column.type}: {hint}") from None
+
+
+def _identifier(text: str) -> str | None:
+    if _PLAIN.fullmatch(text):
+        return text
+    quoted = _QUOTED.fullmatch(text)
+    if quoted is None:
+        return None
+    inner = quoted.group(1) if quoted.group(1) is not None else quoted.group(2)
+    return re.sub(r"\\(.)|``|\"\"", lambda found: found.group(1) or found.group(0)[0], inner)
+
+
+def temporary_table(session: Session, name: str, block: Block) -> bytes:
+    """Put a block that came with a query into a temporary table of the session; its quoted name."""
+    quoted = backquoted(name)
+    columns = b", ".join(backquoted(column.name) + b" " + column.type.encode() for column in block.columns)
+    session.run(b"CREATE TEMPORARY TABLE IF NOT EXISTS " + quoted + b" (" + columns + b") ENGINE = Memory")
+    if block.rows:
+        insert = session.insert(b"INSERT INTO " + quoted)
+        try:
+            insert.append(block.raw)
+            insert.finish()
+        except BaseException:
+            insert.cancel()
+            raise
+    return quoted

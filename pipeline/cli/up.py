@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from deploy.embedded import tether
 from deploy.embedded.kafka_errors import EmbeddedKafkaError
 from deploy.embedded.kafka_jars import ensure_jars
 from pipeline import endpoints, supervisor
@@ -68,15 +69,19 @@ def run_here(chosen: Settings, on_ready: Callable[[Endpoints], None], *, echo: b
         fail(str(error), EX_UNAVAILABLE)
 
 
-def start_detached(chosen: Settings) -> Endpoints:
-    """Start a supervisor of its own and wait until all is ready; ends the command when that fails."""
+def start_detached(chosen: Settings, *, bound: bool = False) -> Endpoints:
+    """Start a supervisor of its own and wait until all is ready; ends the command when that fails.
+
+    One that is `bound` ends when this process does, however that comes about.
+    """
     if supervisor.status(chosen) is not None:
         fail(f"touchstream runs already on {chosen.home.absolute()}: `touchstream status` shows it", EX_USAGE)
     errors = chosen.home / "run" / "supervisor.err"
     errors.parent.mkdir(parents=True, exist_ok=True)
+    binding = [str(Path(tether.__file__)), str(os.getpid()), sys.executable] if bound else []
     with errors.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.cli.main", "up"],
+            [sys.executable, *binding, "-m", "pipeline.cli.main", "up"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,

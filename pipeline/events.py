@@ -97,7 +97,7 @@ class Out(msgspec.Struct, frozen=True):
 
 
 class Reason(StrEnum):
-    """Why a record was rejected. A closed list; each code is explained in docs/rejections.md."""
+    """Why a record was rejected. A closed list; `pipeline.rejections` says what each code means."""
 
     EMPTY = "empty"
     MAGIC = "magic"

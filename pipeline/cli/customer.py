@@ -49,7 +49,8 @@ def _reason(error: urllib.error.HTTPError) -> str:
         body = jsonlib.load(error)
     except ValueError:
         body = {}
-    return str(body.get("detail") or body.get("error") or f"HTTP {error.code}")
+    said = body.get("detail") or body.get("error") or f"HTTP {error.code}"
+    return str(said["message"] if isinstance(said, dict) and "message" in said else said)
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self
@@ -45,7 +45,7 @@ Pace = Callable[[int, Touchpoint | Raw], float | None]
 class ProducedCounts:
     """What became of a run.
 
-    `sent` records were handed to Kafka's client and `acknowledged` of them confirmed; it took `seconds`, was
+    `sent` records were handed to Kafka's client and `acknowledged` of them confirmed; it took `seconds` from the first one on, was
     `behind_s` seconds behind its pace at the end, and `stopped_by` is the signal that ended it early, if one did.
     """
 
@@ -199,29 +199,31 @@ async def _produce(
     pace: Pace,
     progress: Callable[[int], None],
 ) -> ProducedCounts:
-    stop = asyncio.Event()
+    clock = _Clock(pace)
     async with producer:
-        started = time.monotonic()
-        with _signals(stop) as caught:
+        clock.started = time.monotonic()
+        with _signals(clock.stop) as caught:
             try:
-                behind = await _send_all(producer, touchpoints, _Clock(pace, started, stop), progress)
+                await _send_all(producer, touchpoints, clock, progress)
                 await producer.flush()
             except asyncio.CancelledError:
                 left = producer.sent - producer.acknowledged
                 message = f"stopped at once; {producer.acknowledged} records are acknowledged, {left} may be lost"
                 raise ProduceError(message) from None
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - (clock.first_sent or clock.started)
     progress(producer.sent)
-    return ProducedCounts(producer.sent, producer.acknowledged, seconds, behind, *caught[:1])
+    return ProducedCounts(producer.sent, producer.acknowledged, seconds, max(0.0, clock.behind), *caught[:1])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Clock:
-    """When items are due, on the clock of time.monotonic, and whether to stop."""
+    """When items are due, on the clock of time.monotonic; how late the last one was; and whether to stop."""
 
     pace: Pace
-    started: float
-    stop: asyncio.Event
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    started: float = 0.0
+    first_sent: float | None = None
+    behind: float = 0.0
 
 
 async def _send_all(
@@ -229,26 +231,24 @@ async def _send_all(
     touchpoints: Iterable[Touchpoint | Raw],
     clock: _Clock,
     progress: Callable[[int], None],
-) -> float:
-    """Send until the end or until told to stop; answers how many seconds the last paced item was late."""
-    late = 0.0
+) -> None:
     for index, item in enumerate(touchpoints):
         due = clock.pace(index, item)
-        if due is not None:
-            late = time.monotonic() - clock.started - due
-        if due is not None and late < -_WORTH_WAITING_S:
+        clock.behind = 0.0 if due is None else time.monotonic() - clock.started - due
+        if clock.behind < -_WORTH_WAITING_S:
             progress(index)
-            await _at_most(clock.stop, -late)
+            await _at_most(clock.stop, -clock.behind)
         elif index % _TURN == 0:
             progress(index)
             await asyncio.sleep(0)
         if clock.stop.is_set():
             break
+        if clock.first_sent is None:
+            clock.first_sent = time.monotonic()
         if isinstance(item, Raw):
             await producer.send_raw(item.topic, item.key, item.value)
         else:
             await producer.send(item)
-    return max(0.0, late)
 
 
 async def _at_most(stop: asyncio.Event, seconds: float) -> None:

@@ -12,6 +12,7 @@ import typer
 from pipeline.cli.output import EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, as_json, err, fail, out, settings
 from pipeline.cli.sending import INTERRUPTED, STOPPED, counted, positive, send
 from pipeline.config import Settings, installation_secret
+from pipeline.events import Touchpoint
 from pipeline.produce import ProducedCounts, by_event_time, full_speed
 from pipeline.replay import datasets, mapping
 from pipeline.replay.fields import MappingFault
@@ -52,13 +53,7 @@ def replay(
     sent: Counter[str] = Counter()
     with _rejects(rejects, path) as kept:
         stream = touchpoints(path, plan, _secret(chosen), account, kept)
-        try:
-            first = list(islice(stream, 1))
-        except KeyboardInterrupt:
-            fail("stopped before anything was sent", INTERRUPTED)
-        if not first:
-            _nothing(what, account)
-        items = islice(chain(first, stream), limit)
+        items = islice(_begun(stream, what, account), limit)
         noted = counted(items, lambda touchpoint: sent.update((touchpoint.event_type,)))
         pace = by_event_time(factor) if factor else full_speed
         wanted = min(filter(None, (limit, total)), default=None)
@@ -113,15 +108,20 @@ def _rejects(path: Path | None, source: Path) -> Iterator[TextIO | None]:
         yield file
 
 
-def _nothing(what: str, account: Account) -> None:
-    _list_rejects(account)
-    if account.fault:
-        fail(str(account.fault), EX_NOINPUT if isinstance(account.fault, Unreadable) else EX_DATAERR)
-    left_out = f", {account.left_out:,} are left out by its conditions" if account.left_out else ""
-    fail(
-        f"nothing in {what} fits the mapping: of {account.rows:,} rows {account.rejected:,} do not fit{left_out}",
-        EX_DATAERR,
-    )
+def _begun(stream: Iterator[Touchpoint], what: str, account: Account) -> Iterator[Touchpoint]:
+    """The same stream; a file without any touchpoint ends the command before Kafka is asked for."""
+    try:
+        first = list(islice(stream, 1))
+    except KeyboardInterrupt:
+        fail("stopped before anything was sent", INTERRUPTED)
+    if not first:
+        _list_rejects(account)
+        if account.fault:
+            fail(str(account.fault), EX_NOINPUT if isinstance(account.fault, Unreadable) else EX_DATAERR)
+        left_out = f", {account.left_out:,} are left out by its conditions" if account.left_out else ""
+        counts = f"of {account.rows:,} rows {account.rejected:,} do not fit{left_out}"
+        fail(f"nothing in {what} fits the mapping: {counts}", EX_DATAERR)
+    return chain(first, stream)
 
 
 def _summary(what: str, account: Account, counts: ProducedCounts, sent: Counter[str]) -> dict[str, Any]:

@@ -66,6 +66,8 @@ def _stage(name: str, chosen: Settings) -> None:
 
 
 def _sink(chosen: Settings) -> None:
+    from kafka.errors import InvalidSessionTimeoutError, KafkaError
+
     from processors.agents import registry_of
     from sinks.clickhouse import ClickHouse, Refused
     from sinks.consumer import RecordUnreadable, Sink, SinkNames
@@ -82,6 +84,11 @@ def _sink(chosen: Settings) -> None:
         sink.run(stopping.is_set, lambda: ready.say(chosen, "sink"))
     except (Refused, RecordUnreadable, PlanUnreadable) as error:
         fail(f"the sink stops, because going on would lose something: {error}", EX_SOFTWARE)
+    except InvalidSessionTimeoutError:
+        least = "group.min.session.timeout.ms"
+        fail(f"TOUCHSTREAM_SESSION_TIMEOUT_S={chosen.session_timeout_s:g} is not allowed by Kafka's {least}", EX_CONFIG)
+    except KafkaError as error:
+        fail(f"sink: Kafka at {names.bootstrap}: {error}", EX_UNAVAILABLE)
 
 
 def _serve(chosen: Settings) -> None:

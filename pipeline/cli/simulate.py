@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -61,28 +62,12 @@ def simulate(
     chosen = settings()
     live = _is_live(speed, duration, start)
     length_ms = _milliseconds(duration) if duration else None
-    try:
-        options = Options(
-            start=_first(start, live, length_ms or 0, customers),
-            seed=seed,
-            rate=rate,
-            duration_ms=length_ms,
-            customers=customers,
-            duplicates=duplicates,
-            late=late,
-            invalid=invalid,
-            zone=chosen.timezone,
-            schema_id=_schema_id(chosen),
-        )
-    except OptionError as error:
-        fail(str(error), EX_USAGE)
+    shares = {"duplicates": duplicates, "late": late, "invalid": invalid}
+    fixed = {"seed": seed, "rate": rate, "duration_ms": length_ms, "customers": customers, **shares}
+    options = _options(chosen, fixed, live, start)
     if truth is not None and not truth.absolute().parent.is_dir():
         fail(f"cannot write {truth}: no such directory", EX_CANTCREAT)
-    try:
-        simulation = Simulation(options)
-    except KeyboardInterrupt:
-        fail("stopped before anything was sent", INTERRUPTED)
-    tally = Tally()
+    simulation, tally = _ready(options), Tally()
     total = int(length_ms * rate / 1000) if length_ms else None
     pace = _by_the_clock(options) if live else full_speed
     counts = send(chosen, _told(simulation, tally), pace=pace, what="simulating", total=total)
@@ -91,6 +76,28 @@ def simulate(
     _report(_summary(options, tally, counts), live, json)
     if counts.stopped_by:
         raise SystemExit(STOPPED + counts.stopped_by)
+
+
+def _options(chosen: Settings, fixed: dict[str, Any], live: bool, start: str | None) -> Options:
+    first = 0 if start is None else _first(start)
+    try:
+        options = Options(start=first, zone=chosen.timezone, schema_id=_schema_id(chosen), **fixed)
+    except OptionError as error:
+        fail(str(error), EX_USAGE)
+    if start is not None:
+        return options
+    now = time.time_ns() // 1_000_000
+    if not live:
+        return replace(options, start=now - (options.duration_ms or 0))
+    ready_s = _READY_S + _READY_PER_RECORD_S * records_before(options.customers, options.rate)
+    return replace(options, start=now + int(1000 * ready_s))
+
+
+def _ready(options: Options) -> Simulation:
+    try:
+        return Simulation(options)
+    except KeyboardInterrupt:
+        fail("stopped before anything was sent", INTERRUPTED)
 
 
 def _told(simulation: Simulation, tally: Tally) -> Iterator[Touchpoint | Raw]:
@@ -117,12 +124,7 @@ def _milliseconds(duration: str) -> int:
     return max(1, int(float(match[1]) * _UNITS_MS[match[2]]))
 
 
-def _first(start: str | None, live: bool, length_ms: int, customers: int) -> int:
-    """The time of the first record, milliseconds since epoch."""
-    if start is None:
-        now = time.time_ns() // 1_000_000
-        ready = int(1000 * (_READY_S + _READY_PER_RECORD_S * records_before(max(1, customers))))
-        return now + ready if live else now - length_ms
+def _first(start: str) -> int:
     try:
         moment = datetime.fromisoformat(start)
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -78,6 +78,7 @@ def start_detached(chosen: Settings, *, bound: bool = False) -> Endpoints:
         fail(f"touchstream runs already on {chosen.home.absolute()}: `touchstream status` shows it", EX_USAGE)
     errors = chosen.home / "run" / "supervisor.err"
     errors.parent.mkdir(parents=True, exist_ok=True)
+    endpoints.path(chosen).unlink(missing_ok=True)  # one that was killed has left its addresses
     binding = [str(Path(tether.__file__)), str(os.getpid()), sys.executable] if bound else []
     with errors.open("wb") as stderr:
         process = subprocess.Popen(

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -41,13 +42,13 @@ def serve(options: ClickHouseOptions, ready: Callable[[str], None]) -> None:
     """
     home = ClickHouseHome.of(options)
     home.prepare(options.memory_bytes)
-    with _stop_signals() as stop, home.locked():
+    with _stop_signals() as wait, home.locked():
         _make_ready_for_engine()
         listener = _listen(options.port, home)
         address = f"{HOST}:{listener.getsockname()[1]}"
         engine = _open(home)
         log.info("ClickHouse %s on %s", ".".join(map(str, engine.version)), address)
-        clean = _serve_clients(engine, listener, options.password, lambda: ready(address), stop)
+        clean = _serve_clients(engine, listener, options.password, lambda: ready(address), wait)
         log.info("stopped" if clean else "stopped while clients were still connected")
         if not clean:
             # A thread is still inside the engine, which cannot be closed under it. All that was acknowledged is stored.
@@ -55,7 +56,7 @@ def serve(options: ClickHouseOptions, ready: Callable[[str], None]) -> None:
 
 
 def _serve_clients(
-    engine: "Engine", listener: socket.socket, password: str, ready: Callable[[], None], stop: threading.Event
+    engine: "Engine", listener: socket.socket, password: str, ready: Callable[[], None], wait: Callable[[], None]
 ) -> bool:
     from deploy.embedded.native_connection import Services
     from deploy.embedded.native_server import NativeServer
@@ -65,7 +66,7 @@ def _serve_clients(
     server = NativeServer(listener, Services(engine, watch, password))
     server.start()
     ready()
-    stop.wait()
+    wait()
     log.info("stopping")
     if not server.stop(_PATIENCE_S):
         return False
@@ -106,18 +107,30 @@ def _open(home: ClickHouseHome) -> "Engine":
 
 
 @contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    stop = threading.Event()
+def _stop_signals() -> Iterator[Callable[[], None]]:
+    """Gives a function that waits for SIGTERM or SIGINT, also for one that has come before the call."""
+    # The engine has many threads, and a signal may reach any of them: only a pipe that the signal itself writes to wakes
+    # the main thread every time.
+    waiting, telling = os.pipe()
+    os.set_blocking(telling, False)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+        """Only to be there: without a handler nothing is written."""
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    wakeup = signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
     try:
-        yield stop
+        yield partial(_read_one, waiting)
     finally:
+        signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(waiting)
+        os.close(telling)
+
+
+def _read_one(descriptor: int) -> None:
+    os.read(descriptor, 1)
 
 
 def _stop_with_parent() -> None:

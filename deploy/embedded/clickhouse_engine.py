@@ -20,6 +20,7 @@ T = TypeVar("T")
 _connect: Callable[[str], Any] = _chdb.connect  # type: ignore[attr-defined]
 
 UNKNOWN_SETTING = 115
+CANCELLED = 394
 _BAD_ARGUMENTS = 36
 _NO_STREAM = "Streaming query is not supported"
 _ERROR = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?(.*)", re.DOTALL)
@@ -83,28 +84,6 @@ def _answer(result: Any) -> Answer:
     )
 
 
-class Insert:
-    """An INSERT that takes blocks; nothing of it counts until `finish`."""
-
-    def __init__(self, connection: Any, sql: bytes) -> None:
-        self._connection = connection
-        self._handle = _ask(connection.send_insert, sql, "Native")
-
-    def append(self, raw: bytes) -> None:
-        """Hand over one block; waits while the engine is behind."""
-        _ask(self._connection.insert_append, self._handle, raw)
-
-    def finish(self) -> Answer:
-        """Write everything; when this returns the rows are stored."""
-        result = _ask(self._connection.insert_done, self._handle)
-        return Answer(b"", 0, 0, 0, result.rows_written(), result.bytes_written())
-
-    def cancel(self) -> None:
-        """Give the insert up."""
-        with suppress(EngineError):
-            _ask(self._connection.insert_cancel, self._handle)
-
-
 class Session:
     """What one client sees: its database, its settings, its temporary tables. One statement at a time."""
 
@@ -144,14 +123,20 @@ class Session:
             with suppress(EngineError):
                 _ask(self._connection.streaming_cancel_query, handle)
 
-    def insert(self, sql: bytes) -> Insert:
-        """Begin an INSERT that takes blocks."""
-        return Insert(self._connection, sql)
+    def check_insert(self, sql: bytes) -> None:
+        """Raise the EngineError that an INSERT into this table and these columns would get."""
+        # Only to check: chdb's stream of blocks reports rows as written that a constraint, a view or a full disk refused.
+        handle = _ask(self._connection.send_insert, sql, "Native")
+        _ask(self._connection.insert_cancel, handle)
 
     def table(self, sql: bytes) -> tuple[list[dict[str, str]], list[list[Any]]]:
         """A small result as its columns ("name", "type") and its rows."""
         result = _ask(self._connection.query, sql, "JSONCompact", params={})
-        parsed = json.loads(result.bytes())
+        try:
+            parsed = json.loads(result.bytes())
+        except ValueError:
+            # A statement that is ended while it writes its result leaves half of one.
+            raise EngineError(CANCELLED, "Query was cancelled") from None
         return parsed["meta"], parsed["data"]
 
     def described(self, sql: bytes) -> list[tuple[str, str]]:

@@ -4,7 +4,8 @@ import re
 
 from deploy.embedded.clickhouse_engine import EngineError, Session
 from deploy.embedded.clickhouse_literals import backquoted
-from deploy.embedded.clickhouse_statements import Statement
+from deploy.embedded.clickhouse_pipe import Insert
+from deploy.embedded.clickhouse_statements import Kind, Statement
 from deploy.embedded.native_blocks import Block, Column
 from deploy.embedded.native_types import UnsupportedTypeError, shape_of, split_arguments
 
@@ -27,7 +28,7 @@ def insert_columns(session: Session, statement: Statement) -> tuple[Column, ...]
         columns = tuple(Column(str(name), types[str(name)]) for name in names)
     else:
         # An unknown column gets the engine's own error here; what is left is an expression like `* EXCEPT(a)`.
-        session.insert(statement.sql).cancel()
+        session.check_insert(statement.sql)
         described = session.describe(b"(SELECT " + statement.columns + b" FROM " + target + b")")
         columns = tuple(Column(name, kind) for name, kind, _ in described)
     _check_types(columns)
@@ -59,7 +60,7 @@ def temporary_table(session: Session, name: str, block: Block) -> bytes:
     columns = b", ".join(backquoted(column.name) + b" " + column.type.encode() for column in block.columns)
     session.run(b"CREATE TEMPORARY TABLE IF NOT EXISTS " + quoted + b" (" + columns + b") ENGINE = Memory")
     if block.rows:
-        insert = session.insert(b"INSERT INTO " + quoted)
+        insert = Insert(session, Statement(Kind.INSERT_BLOCKS, b"INSERT INTO " + quoted))
         try:
             insert.append(block.raw)
             insert.finish()

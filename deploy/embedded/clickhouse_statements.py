@@ -14,7 +14,6 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _TAIL_FORMAT = re.compile(rb"\bformat\s+\w+[\s;]*\Z", re.IGNORECASE)
-_NAME_ONLY = re.compile(rb"\s+\w+[\s;]*")
 _BLANKS = b"; \t\r\n"
 _DATA_WORDS = ("VALUES", "FORMAT")
 _ENDING_WORDS = (*_DATA_WORDS, "SELECT", "WITH", "FROM")
@@ -33,14 +32,16 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement without what only a client needs. For INSERT_BLOCKS `sql` ends before VALUES or FORMAT, `target` is
-    the table as written (with FUNCTION for a table function) and `columns` what stands in the brackets behind it.
+    """A statement without what only a client needs. For INSERT_BLOCKS `sql` ends behind the columns, `settings` is what
+    follows it (the word included) up to VALUES or FORMAT, `target` is the table as written (with FUNCTION for a table
+    function) and `columns` what stands in the brackets behind it.
     """
 
     kind: Kind
     sql: bytes
     target: bytes = b""
     columns: bytes = b""
+    settings: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,9 @@ def _parse_insert(sql: bytes) -> Statement:
     last = items[-1]
     if columns.lstrip().upper().startswith((b"SELECT", b"WITH")) or not _awaits_blocks(sql, last):
         return Statement(Kind.OTHER, _without_tail(sql) if last.word in ("SELECT", "WITH") else sql)
-    head = sql[: last.start] if last.word in _DATA_WORDS else sql[: last.end]
-    return Statement(Kind.INSERT_BLOCKS, head.rstrip(), target, columns.strip())
+    stop = last.start if last.word in _DATA_WORDS else last.end
+    begin = next((item.start for item in items[end:] if item.word == "SETTINGS"), stop)
+    return Statement(Kind.INSERT_BLOCKS, sql[:begin].rstrip(), target, columns.strip(), sql[begin:stop].rstrip())
 
 
 def _top_level(sql: bytes) -> Iterator[_Token]:
@@ -124,9 +126,9 @@ def _target_end(items: list[_Token]) -> int:
 
 def _awaits_blocks(sql: bytes, last: _Token) -> bool:
     """Whether the client sends the rows apart from the statement, after its last top-level word."""
-    rest = sql[last.end :]
+    words = (token.word for token in _tokens(sql[last.end :]) if token.word != ";")
     if last.word == "FORMAT":
-        return _NAME_ONLY.fullmatch(rest) is not None
-    if last.word == "VALUES":
-        return not rest.strip(_BLANKS)
+        next(words, None)
+    if last.word in _DATA_WORDS:
+        return next(words, None) is None
     return last.word not in _ENDING_WORDS

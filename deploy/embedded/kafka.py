@@ -25,7 +25,7 @@ from deploy.embedded.kafka_home import KafkaHome, format_storage
 from deploy.embedded.kafka_jars import Progress, ensure_jars
 from deploy.embedded.kafka_probe import answers
 from deploy.embedded.kafka_process import HomeLock, end, end_leftover, home_mark, launch, write_pid
-from deploy.embedded.kafka_reasons import explain, no_space, not_writable
+from deploy.embedded.kafka_reasons import explain, killed, no_space, not_writable
 from deploy.embedded.ports import HOST, Ports, is_free, pick, recall, remember
 
 __all__ = ["EmbeddedKafka", "EmbeddedKafkaError", "KafkaOptions", "ensure_jars", "serve"]
@@ -117,6 +117,9 @@ class EmbeddedKafka:
 
     def failure(self) -> EmbeddedKafkaError:
         """Why Kafka ended by itself, read from what it logged."""
+        code = self._process.returncode if self._process else 0
+        if code < 0:
+            return killed(code)
         wrote = self._files.written_since(self._log_offset)
         return explain(wrote, self._files.home, self._options.heap_mb, self._files.disk_is_full())
 
@@ -176,8 +179,9 @@ class EmbeddedKafka:
         while not answers(port):
             self._give_up_if_cancelled()
             if process.poll() is not None:
+                fault = self.failure()
                 self._process = None
-                raise self.failure()
+                raise fault
             if time.monotonic() > deadline:
                 problem = f"Kafka did not answer within {self._options.start_timeout_s:g} seconds"
                 raise EmbeddedKafkaError(problem, f"read {self.log_path}; after a crash it may need longer")

@@ -1,6 +1,7 @@
-"""Why Kafka did not start: from the words in its log to one line for the user."""
+"""Why Kafka did not start or did not go on: from the words in its log to one line for the user."""
 
 import re
+import signal
 from pathlib import Path
 
 from deploy.embedded.kafka_errors import EmbeddedKafkaError, PortTakenError
@@ -23,6 +24,14 @@ def explain(log: str, home: Path, heap_mb: int, disk_full: bool = False) -> Embe
     if disk_full:
         return no_space(home)
     return EmbeddedKafkaError(f"Kafka did not start ({_loudest(log)})", f"read {home / 'kafka' / 'server.log'}")
+
+
+def killed(code: int) -> EmbeddedKafkaError:
+    """A signal ended it; `code` is the exit code that says which."""
+    name = signal.Signals(-code).name
+    return EmbeddedKafkaError(
+        f"Kafka was ended by {name}", "when memory runs out the system does that, and its log says so"
+    )
 
 
 def no_space(home: Path) -> EmbeddedKafkaError:

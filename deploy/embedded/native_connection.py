@@ -9,8 +9,9 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from deploy.embedded import native_protocol as protocol
-from deploy.embedded.clickhouse_engine import Answer, Engine, EngineError, Session
+from deploy.embedded.clickhouse_engine import CANCELLED, Answer, Engine, EngineError, Session
 from deploy.embedded.clickhouse_inserts import insert_columns, temporary_table
+from deploy.embedded.clickhouse_pipe import Insert
 from deploy.embedded.clickhouse_results import ResultBlocks
 from deploy.embedded.clickhouse_statements import Kind, Statement, parse
 from deploy.embedded.native_blocks import Block, Column, header_block
@@ -18,7 +19,7 @@ from deploy.embedded.native_frames import Method
 from deploy.embedded.native_protocol import FromClient, Hello, Progress, Query
 from deploy.embedded.native_reader import ProtocolError
 from deploy.embedded.native_watch import Running, Watch
-from deploy.embedded.native_wire import CancelledByClientError, Wire
+from deploy.embedded.native_wire import CancelledError, Wire
 
 log = logging.getLogger(__name__)
 
@@ -114,19 +115,29 @@ class Connection:
         tables = self._read_tables()
         began = time.monotonic()
         running = Running(self.wire.peer, session.marker, self.wire.beat)
-        running.cancelled = self.wire.reader.buffered[:1] == bytes([FromClient.CANCEL])
+        if self.wire.reader.buffered[:1] == bytes([FromClient.CANCEL]):
+            running.cancel(by_client=True)
         outcome = "done"
+        answering = _Answering(self, session, running)
         try:
             with self._services.watch.over(running), _external(session, tables):
-                _Answering(self, session, running).answer(query)
-        except EngineError as error:
-            outcome = "cancelled" if running.cancelled else f"refused with code {error.code}"
-            packet = protocol.end_of_stream() if running.cancelled else protocol.exception(error.code, error.message)
-            self.wire.send(packet)
-        except CancelledByClientError:
-            outcome = "cancelled"
-            self.wire.send(protocol.end_of_stream())
+                answering.answer(query)
+        except (EngineError, CancelledError) as error:
+            outcome = self._refuse(answering, running, error)
         log.debug("%s: %s after %.3f s", session.marker, outcome, time.monotonic() - began)
+
+    def _refuse(self, answering: "_Answering", running: Running, error: Exception) -> str:
+        """Tell the client why there is no (whole) answer. Only a SELECT that it cancelled itself ends without an error."""
+        if running.cancelled and not running.by_client:
+            error = EngineError(_ABORTED, "The server is shutting down")
+        elif running.cancelled and answering.only_reads:
+            self.wire.send(protocol.end_of_stream())
+            return "cancelled"
+        elif not isinstance(error, EngineError):
+            error = EngineError(CANCELLED, "Query was cancelled")
+        assert isinstance(error, EngineError)
+        self.wire.send(protocol.exception(error.code, error.message))
+        return f"refused with code {error.code}"
 
     def _read_tables(self) -> list[tuple[str, Block]]:
         tables: list[tuple[str, Block]] = []
@@ -172,10 +183,12 @@ class _Answering:
         self._session = session
         self._running = running
         self._rows = self._blocks = self._bytes = 0
+        self.only_reads = False
 
     def answer(self, query: Query) -> None:
         """Run the query and send everything up to the end of the stream."""
         statement = parse(query.sql)
+        self.only_reads = statement.kind is Kind.SELECT
         chosen = {setting.name: setting.value for setting in query.settings}
         self._wire.method = _METHODS.get(chosen.get("network_compression_method", "").upper())
         if statement.kind is Kind.INSERT_BLOCKS:
@@ -188,6 +201,9 @@ class _Answering:
         else:
             self._session.apply(query.settings)
             self._run(statement)
+        if self._running.cancelled:
+            # The engine can end a statement without an error; what it did of it is not known.
+            raise CancelledError
         self._wire.send(protocol.profile_info(self._rows, self._blocks, self._bytes), protocol.end_of_stream())
 
     def _run(self, statement: Statement) -> None:
@@ -236,10 +252,11 @@ class _Answering:
         self._session.apply(())
         columns = insert_columns(self._session, statement)
         self._session.apply(query.settings)
-        insert = self._session.insert(statement.sql)
+        if not self._running.commit():
+            raise CancelledError
+        insert = Insert(self._session, statement)
         try:
             self._wire.send_block(header_block(columns))
-            self._running.stoppable = False
             for block in self._connection.read_rows():
                 insert.append(block.raw)
             done = insert.finish()

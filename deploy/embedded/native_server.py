@@ -54,7 +54,6 @@ class NativeServer:
             connection.leaving = True
             if not connection.busy:
                 _hang_up(connection)
-        self._services.watch.cancel_all()
         if self._all_gone(patience_s):
             return True
         for connection in self._current():
@@ -66,6 +65,8 @@ class NativeServer:
         while self._current():
             if time.monotonic() > deadline:
                 return False
+            # Each time anew: a query may just have begun.
+            self._services.watch.cancel_all()
             for connection in self._current():
                 if not connection.busy:
                     _hang_up(connection)

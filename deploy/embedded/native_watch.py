@@ -22,7 +22,30 @@ class Running:
     beat: Callable[[], None]
     stoppable: bool = True
     cancelled: bool = False
+    by_client: bool = False
     last_beat: float = field(default_factory=time.monotonic)
+    _turning: threading.Lock = field(default_factory=threading.Lock)
+
+    def commit(self) -> bool:
+        """From here on the query is not to be ended; False when it is cancelled already.
+
+        An insert that is ended while it writes could leave its token behind without its rows.
+        """
+        with self._turning:
+            self.stoppable = False
+            return not self.cancelled
+
+    def cancel(self, *, by_client: bool) -> None:
+        """End the query, unless it is past `commit`."""
+        with self._turning:
+            if self.stoppable and not self.cancelled:
+                self.cancelled, self.by_client = True, by_client
+
+    def end(self, kill: Callable[[str], None]) -> None:
+        """Call `kill` on a cancelled query, unless it is past `commit`."""
+        with self._turning:
+            if self.cancelled and self.stoppable:
+                kill(self.marker)
 
     def notice(self) -> None:
         """See whether the client has sent a Cancel or has gone."""
@@ -33,7 +56,7 @@ class Running:
         except OSError:
             first = b""
         if first in (b"", bytes([FromClient.CANCEL])):
-            self.cancelled = True
+            self.cancel(by_client=True)
 
 
 class Watch:
@@ -63,7 +86,7 @@ class Watch:
         """End every query that may be ended."""
         with self._lock:
             for running in self._running:
-                running.cancelled = running.cancelled or running.stoppable
+                running.cancel(by_client=False)
 
     def stop(self) -> None:
         """End the thread."""
@@ -83,7 +106,7 @@ class Watch:
         now = time.monotonic()
         if running.cancelled:
             # Again and again: the engine may not know the query yet.
-            self._kill(running.marker)
+            running.end(self._kill)
         elif now - running.last_beat >= _BEAT_EVERY_S:
             running.last_beat = now
             running.beat()

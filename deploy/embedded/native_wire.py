@@ -13,8 +13,8 @@ SEND_TIMEOUT_S = 300
 _JOIN_BYTES = 1 << 16
 
 
-class CancelledByClientError(Exception):
-    """The client sent Cancel where its data were expected."""
+class CancelledError(Exception):
+    """The client sent Cancel, or the query was ended, before there was a whole answer."""
 
 
 class Wire:
@@ -33,10 +33,10 @@ class Wire:
         self.method: Method | None = None
 
     def read_data(self) -> tuple[str, Block]:
-        """The next Data packet: its table's name and its block. CancelledByClientError for a Cancel in its place."""
+        """The next Data packet: its table's name and its block. CancelledError for a Cancel in its place."""
         kind = self.reader.varint()
         if kind == protocol.FromClient.CANCEL:
-            raise CancelledByClientError
+            raise CancelledError
         if kind != protocol.FromClient.DATA:
             raise ProtocolError(f"a packet of kind {kind} came where data were expected")
         return self.read_data_body()

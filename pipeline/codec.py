@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import fastavro
+from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
 from pipeline.events import Reason, Rejection
@@ -41,7 +42,10 @@ def _strip(node: Any) -> None:
 
 
 class Encoder:
-    """Writes one kind of record. Raises ValueError or TypeError for a record that does not fit: a fault of ours."""
+    """Writes one kind of record.
+
+    Raises ValueError, TypeError, AttributeError or OverflowError for a record that does not fit: a fault of ours.
+    """
 
     def __init__(self, record: str, registry: Registry, subject: str) -> None:
         self.schema_id = registry.schema_id(record, subject)
@@ -71,7 +75,8 @@ class Decoder:
         if not value:
             return Rejection(Reason.EMPTY, "", "a record", "no bytes")
         if len(value) < HEAD_BYTES or value[0] != 0:
-            return Rejection(Reason.MAGIC, "", "byte 00 and a schema id of 4 bytes", f"{value[:HEAD_BYTES].hex()}")
+            got = f"{len(value)} bytes that begin with {value[0]:02x}"
+            return Rejection(Reason.MAGIC, "", "byte 00 and a schema id of 4 bytes", got)
         schema_id = _HEAD.unpack_from(value)[1]
         writer = self._writers.get(schema_id)
         if writer is None:
@@ -88,6 +93,8 @@ class Decoder:
             record = fastavro.schemaless_reader(source, *writer)
         except RecursionError:
             return Rejection(Reason.DECODE, "", "a record of the schema", "nesting without end")
+        except SchemaResolutionError:
+            return Rejection(Reason.SCHEMA_UNSUITABLE, "", "a schema that can be read as ours", "one that cannot")
         except _BAD_BYTES as error:
             return Rejection(Reason.DECODE, "", "a record of the schema", type(error).__name__)
         left = len(value) - source.tell()
@@ -100,13 +107,14 @@ class Decoder:
             schema = plain(self._registry.schema(schema_id))
         except SchemaUnknown:
             return Rejection(Reason.SCHEMA_UNKNOWN, "", "a registered schema id", str(schema_id))
-        if schema.get("name") != self._name:
-            return Rejection(Reason.SCHEMA_UNSUITABLE, "", str(self._name), str(schema.get("name")))
+        name = schema.get("name") if isinstance(schema, dict) else "no record"
+        if name != self._name:
+            return Rejection(Reason.SCHEMA_UNSUITABLE, "", str(self._name), str(name))
         if (
             schema == self._known
         ):  # schema resolution halves the speed, so it is left out where there is nothing to resolve
             return self._reader, None
         try:
             return fastavro.parse_schema(schema), self._reader
-        except SchemaParseException as error:
+        except (SchemaParseException, ValueError, TypeError, LookupError, AttributeError) as error:
             return Rejection(Reason.SCHEMA_UNSUITABLE, "", "a schema that parses", type(error).__name__)

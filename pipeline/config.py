@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "TOUCHSTREAM_"
+SECRET_BYTES = 16
 
 
 class ConfigError(Exception):
@@ -88,8 +89,24 @@ class Settings(BaseSettings):
     def _host_and_port(cls, value: str) -> str:
         for part in filter(None, value.split(",")):
             host, _, port = part.rpartition(":")
-            if not host or not port.isdigit():
+            if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
                 raise ValueError(f"{part!r} is not host:port")
+        return value
+
+    @field_validator("registry_url")
+    @classmethod
+    def _url_without_password(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("is not http:// or https:// and a host")
+        if "@" in value.partition("//")[2].partition("/")[0]:
+            raise ValueError("must not carry a user or password: set registry_user and registry_password")
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _secret_is_long(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value().encode()) < SECRET_BYTES:
+            raise ValueError(f"must have at least {SECRET_BYTES} bytes")
         return value
 
     @classmethod
@@ -113,20 +130,22 @@ def load(config_file: Path | None = None) -> Settings:
     named = config_file or (Path(os.environ[PREFIX + "CONFIG"]) if os.environ.get(PREFIX + "CONFIG") else None)
     path = named or Path("touchstream.toml")
     values = _read(path) if named or path.exists() else {}
-    _refuse_unknown_environment()
+    faults = [f"  {name}: no such setting (`touchstream config` lists them all)" for name in _unknown_environment()]
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
-        raise ConfigError("the settings do not fit:\n" + "\n".join(lines)) from None
+        faults += [f"  {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
+    if faults:
+        raise ConfigError("the settings do not fit:\n" + "\n".join(faults))
+    return settings
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        tables = tomllib.loads(path.read_text())
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the settings file {path}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"the settings file {path} is not TOML: {error}") from None
     flat: dict[str, Any] = {}
     for key, value in tables.items():
@@ -134,13 +153,11 @@ def _read(path: Path) -> dict[str, Any]:
     return flat
 
 
-def _refuse_unknown_environment() -> None:
+def _unknown_environment() -> list[str]:
     """A misspelt variable would be passed over in silence; that costs people hours."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG"}
     ours = {name for name in os.environ if name.startswith(PREFIX) and not name.startswith(PREFIX + "TEST_")}
-    unknown = sorted(ours - known)
-    if unknown:
-        raise ConfigError("no such setting: " + ", ".join(unknown) + " (`touchstream config` lists them all)")
+    return sorted(ours - known)
 
 
 def shown(settings: Settings) -> dict[str, str]:

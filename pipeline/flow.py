@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from pipeline.events import Origin, Raw, Rejection
 from processors import cell as cells
 from processors.cell import Cell
@@ -44,7 +46,7 @@ def flow(records: Iterable[Raw], rules: Rules) -> Result:
     result = Result()
     seen: dict[tuple[str, int], Seen] = defaultdict(lambda: Seen(rules.admission.horizon_h))
     people: dict[str, dict[str, Cell]] = defaultdict(lambda: defaultdict(Cell.empty))
-    for raw in sorted(records, key=_arrival):
+    for raw in _in_order(records):
         verdict = admit(raw, seen[raw.origin.topic, raw.origin.partition], rules.admission)
         if isinstance(verdict, Rejection):
             result.rejected.append((raw, verdict))
@@ -58,9 +60,15 @@ def flow(records: Iterable[Raw], rules: Rules) -> Result:
     return result
 
 
-def _arrival(raw: Raw) -> tuple[int, str, int, int]:
-    origin = raw.origin
-    return origin.arrived_at, origin.topic, origin.partition, origin.offset
+def _in_order(records: Iterable[Raw]) -> list[Raw]:
+    """By arrival, but never against the offsets of a partition, whatever a broker's clock has said."""
+    clocks: dict[tuple[str, int], int] = {}
+    timed: list[tuple[int, str, int, int, Raw]] = []
+    for raw in sorted(records, key=lambda raw: raw.origin.offset):
+        topic, partition, offset, arrived_at = msgspec.structs.astuple(raw.origin)
+        clock = clocks[topic, partition] = max(arrived_at, clocks.get((topic, partition), arrived_at))
+        timed.append((clock, topic, partition, offset, raw))
+    return [one[-1] for one in sorted(timed, key=lambda one: one[:-1])]
 
 
 def _told(person: str, held: dict[str, Cell], policy: JourneyPolicy) -> Outputs:

@@ -20,11 +20,13 @@ from pipeline import endpoints, ready, topics_admin
 from pipeline.child import Child
 from pipeline.config import Settings
 from pipeline.endpoints import Endpoints
+from pipeline.topics_admin import Difference
 from sinks import migrations
 from sinks.clickhouse import ClickHouse, Refused, Unavailable
 
 STAGES: Final = ("resolve", "journey", "sink", "serve")
 TICK_S: Final = 0.1
+LOCK_TRIES: Final = 3
 STOP_TIMEOUT_S: Final = 15.0
 SERVER_STOP_TIMEOUT_S: Final = 30.0
 LOG_BYTES: Final = 20 << 20
@@ -110,15 +112,18 @@ class Supervisor:
 
     def _lock(self) -> IO[str]:
         lock = self._files.lock.open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise AlreadyRunning(
-                f"touchstream runs already on {self._files.home}: `touchstream status` shows it, `touchstream down` ends it, "
-                "TOUCHSTREAM_HOME=other/folder starts a second one"
-            ) from None
-        return lock
+        for _ in range(LOCK_TRIES):  # a `status` holds it for a moment
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(TICK_S)
+            else:
+                return lock
+        lock.close()
+        raise AlreadyRunning(
+            f"touchstream runs already on {self._files.home}: `touchstream status` shows it, `touchstream down` ends it, "
+            "TOUCHSTREAM_HOME=other/folder starts a second one"
+        )
 
     def _start(self) -> bool:
         endpoints.path(self._settings).unlink(missing_ok=True)
@@ -141,7 +146,8 @@ class Supervisor:
             failed = [child for child in children if child.state == "failed" or child.in_a_row > 3]
             if failed:
                 raise StartFailed(
-                    f"{failed[0].name} does not start: {failed[0].last_line} (all of it in {self._files.log})"
+                    f"{failed[0].name} does not start: {failed[0].last_line.removeprefix('touchstream: ')} "
+                    f"(all of it in {self._files.log})"
                 )
         return True
 
@@ -153,15 +159,24 @@ class Supervisor:
                 ready.forget(self._settings, child.name)
             if child.state == "starting" and ready.heard(self._settings, child.name) is not None:
                 child.state = "ready"
+                if child.restarts:
+                    self._note_endpoints()
         self._tell()
 
     def _note_endpoints(self) -> None:
-        def address(name: str, key: str) -> str:
-            return str((ready.heard(self._settings, name) or {}).get(key, ""))
+        """Write down where everything listens; what is just being started again keeps its last address."""
 
+        def address(name: str, key: str, last: str) -> str:
+            return str((ready.heard(self._settings, name) or {}).get(key, last))
+
+        known = endpoints.known(self._settings)
         endpoints.note(
             self._settings,
-            Endpoints(address("kafka", "address"), address("clickhouse", "address"), address("serve", "url")),
+            Endpoints(
+                address("kafka", "address", known.kafka),
+                address("clickhouse", "address", known.clickhouse),
+                address("serve", "url", known.serve),
+            ),
         )
 
     def _prepare_servers(self) -> bool:
@@ -197,10 +212,15 @@ class Supervisor:
 
 
 def prepare(settings: Settings) -> None:
-    """Make missing topics and apply pending migrations. Raises TopicsError, Unavailable, Refused, MigrationError."""
+    """Make missing topics and apply pending migrations.
+
+    Raises TopicsError, Unavailable, Refused, MigrationError, and StartFailed when a topic has another number of partitions.
+    """
     admin = topics_admin.open_admin(endpoints.kafka(settings))
     try:
-        topics_admin.create_missing(admin, settings, topics_admin.plan(admin, settings))
+        differences = topics_admin.plan(admin, settings)
+        _refuse_other_partitions(differences)
+        topics_admin.create_missing(admin, settings, differences)
     finally:
         admin.close()
     server = ClickHouse(settings, database="default")
@@ -211,12 +231,22 @@ def prepare(settings: Settings) -> None:
     database.close()
 
 
+def _refuse_other_partitions(differences: list[Difference]) -> None:
+    """Stages on topics that are not cut alike would wait for partitions that do not exist."""
+    for one in differences:
+        if one.what == "partitions":
+            raise StartFailed(
+                f"{one.topic} has {one.actual} partitions, the settings say {one.desired}: "
+                "give TOUCHSTREAM_TOPIC_PARTITIONS the number that the topics were made with"
+            )
+
+
 def status(settings: Settings) -> dict[str, Any] | None:
     """What the supervisor of this home last wrote, or None when none runs."""
     files = Files(settings.home.absolute())
     try:
         with files.lock.open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two that ask at once are no supervisor
             return None
     except BlockingIOError:
         pass

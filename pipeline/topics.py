@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 DAY_MS: Final = 86_400_000
+# A stage writes more than it reads, and may compress it less: its topics take what any source topic can have taken.
+ROOMY_BYTES: Final = str(64 << 20)
 CHANNEL_TOPICS: Final = ("call", "web", "email", "app", "other")
 
 
@@ -26,7 +28,7 @@ def _deleted(name: str, record: str | None, days: int, **config: str) -> Topic:
 def _compacted(name: str, record: str | None) -> Topic:
     # Restore time follows the changelog's dirty part, so compaction is eager.
     eager = {"min.cleanable.dirty.ratio": "0.2", "segment.ms": "600000", "max.compaction.lag.ms": "86400000"}
-    return Topic(name, record, "compact", config=eager)
+    return Topic(name, record, "compact", config={**eager, "max.message.bytes": ROOMY_BYTES})
 
 
 # The arrival clock of deduplication is the broker's: a producer's own clock could stretch or shrink the horizon.
@@ -35,10 +37,10 @@ TOPICS: Final = (
         _deleted(f"touchpoints.{c}.v1", "touchpoint", 30, message_timestamp_type="LogAppendTime")
         for c in CHANNEL_TOPICS
     ),
-    _deleted("rejected.v1", None, 30),
+    _deleted("rejected.v1", None, 30, max_message_bytes=ROOMY_BYTES),
     Topic("identity.assertions.v1", "assertion", partitions=1),
     _compacted("identity.assignments.v1", "assignment"),
-    _deleted("touchpoints.resolved.v1", "resolved_touchpoint", 30),
+    _deleted("touchpoints.resolved.v1", "resolved_touchpoint", 30, max_message_bytes=ROOMY_BYTES),
     _compacted("customers.v1", "customer_view"),
     _deleted("sessions.v1", "session", 90),
     _deleted("journeys.v1", "journey", 90),

@@ -34,7 +34,7 @@ def demo(
     json: Annotated[
         bool, typer.Option("--json", help="Print the summary as one JSON document, as the last line.")
     ] = False,
-    rate: Annotated[float, typer.Option(min=1, help="Simulated touchpoints a second.")] = 50,
+    rate: Annotated[float, typer.Option(min=1, help="Simulated touchpoints a second.")] = 100,
 ) -> None:
     """Start everything, replay two real data sets, simulate a minute of contacts on all channels, and account for every record.
 

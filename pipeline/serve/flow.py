@@ -16,7 +16,7 @@ NOTHING: Final = "no steps"
 
 
 class Path(NamedTuple):
-    """`count` journeys with the same first steps.
+    """Journeys with the same first steps, and how many there are.
 
     `more`: they have further steps; `cut`: their first steps are not known; `open`: their last touchpoint is so young that
     another may follow.
@@ -26,7 +26,7 @@ class Path(NamedTuple):
     more: bool
     cut: bool
     open: bool
-    count: int
+    journeys: int
 
 
 class Node(NamedTuple):
@@ -64,9 +64,9 @@ def flow(paths: Iterable[Path]) -> Flow:
     for path in known:
         nodes = _nodes(path, shown)
         exit_node = Node(0, MORE if path.more or path.cut else OPEN if path.open else ENDED)
-        entered += path.count
+        entered += path.journeys
         for pair in zip(nodes, [*nodes[1:], exit_node], strict=True):
-            links[pair] += path.count
+            links[pair] += path.journeys
     left = sum(count for (_, end), count in links.items() if end.step == 0)
     return Flow(dict(links), entered, left)
 
@@ -75,7 +75,7 @@ def _shown(paths: list[Path]) -> dict[int, set[str]]:
     sizes: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for path in paths:
         for step, channel in enumerate(path.steps, 1):
-            sizes[step][channel] += 0 if path.cut else path.count
+            sizes[step][channel] += 0 if path.cut else path.journeys
     return {
         step: {channel for channel, _ in sorted(counts.items(), key=lambda c: (-c[1], c[0]))[:CHANNELS_PER_STEP]}
         for step, counts in sizes.items()

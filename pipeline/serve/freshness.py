@@ -60,22 +60,24 @@ def judge(seen: Seen, now: float) -> Freshness:
     """
     silent = now - (seen.answered_at if seen.answered_at is not None else seen.started_at)
     age = None if seen.newest_at is None else max(0.0, now - seen.newest_at)
-    state, alarm = _state(seen, now, silent, age)
+    state, alarm = _state(seen, now, silent)
     return Freshness(state, age, silent, seen.newest_at, seen.lag, alarm)
 
 
-def _state(seen: Seen, now: float, silent: float, age: float | None) -> tuple[State, bool]:
+def _state(seen: Seen, now: float, silent: float) -> tuple[State, bool]:
     if silent > AMBER_S:
         return State.STALE, silent > BANNER_S
     if seen.answered_at is None:
         return State.STARTING, False
+    # Since the last answer more may have come: only what was missing when it was given counts as missing.
+    missed = None if seen.newest_at is None else max(0.0, seen.answered_at - seen.newest_at)
     waited = 0.0 if seen.lag_since is None else now - seen.lag_since
-    if waited > AMBER_S and (age is None or age > AMBER_S):
-        return State.BEHIND, waited > BANNER_S and (age is None or age > BANNER_S)
-    if age is None:
+    if waited > AMBER_S and (missed is None or missed > AMBER_S):
+        return State.BEHIND, waited > BANNER_S and (missed is None or missed > BANNER_S)
+    if missed is None:
         return State.EMPTY, False
-    if age <= AMBER_S:
+    if missed <= AMBER_S:
         return State.LIVE, False
     if seen.lag is None:
-        return State.WAITING, age > BANNER_S
+        return State.WAITING, missed > BANNER_S
     return State.QUIET, False

@@ -19,7 +19,7 @@ from pipeline.serve.poller import Pace, Poller
 
 Lag = Callable[[], dict[str, int] | None]
 
-RECENT_JOURNEYS: Final = 8
+RECENT_JOURNEYS: Final = 6
 CHANNELS: Final = ("call", "web", "email", "app", "chat", "sms", "letter", "social", "store", "device", "other")
 
 
@@ -48,12 +48,15 @@ class Hub:
         self._started_at = time.time()
         self._lag: dict[str, int] | None = None
         self._lag_since: float | None = None
-        self.pulse = Poller("pulse", lambda: read_now.pulse(source, time.time()), Pace(1.0), metrics)
+        self.pulse = Poller(
+            "pulse", lambda: read_now.pulse(source, time.time()), Pace(1.0, idle_s=2.0, rest=1.0), metrics
+        )
         self.sources = Poller("sources", lambda: read_now.sources(source), Pace(5.0), metrics)
         self.account = Poller(
             "account", lambda: read_now.account(source, _now_ms(), self._topic_of), Pace(2.0), metrics
         )
         self.recent = Poller("recent", lambda: read_recent.recent(source, RECENT_JOURNEYS), Pace(2.0), metrics)
+        self._always: tuple[Poller[Any], ...] = (self.pulse, self.sources, self.account, self.recent)
         self.periods = {name: self._period(period) for name, period in PERIODS.items()}
 
     def _period(self, period: Period) -> PeriodPollers:
@@ -75,10 +78,11 @@ class Hub:
         return self._topic_of.get(channel, self._topic_of["other"])
 
     @contextmanager
-    def watched(self, window: str) -> Iterator[None]:
-        """A page shows this window as long as the context is open."""
+    def watched(self, window: str | None) -> Iterator[None]:
+        """A page is open as long as the context is; it shows this window, or what belongs to none."""
+        of_window = self.periods[window].all() if window else ()
         with ExitStack() as stack:
-            for poller in (self.pulse, self.sources, self.account, self.recent, *self.periods[window].all()):
+            for poller in (*self._always, *of_window):
                 stack.enter_context(poller.watched())
             self._metrics.watchers.inc()
             stack.callback(self._metrics.watchers.dec)
@@ -94,10 +98,9 @@ class Hub:
 
     async def run(self) -> None:
         """Ask until cancelled."""
-        pollers = [self.pulse, self.sources, self.account, self.recent]
         of_periods = [poller for period in self.periods.values() for poller in period.all()]
         async with asyncio.TaskGroup() as group:
-            for poller in (*pollers, *of_periods):
+            for poller in (*self._always, *of_periods):
                 group.create_task(poller.run(), name=f"poll {poller.name}")
             group.create_task(self._measure(), name="measure")
 

@@ -69,7 +69,7 @@ def student_t(df: int) -> float:
         (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384,
         (79 * Z**9 + 776 * Z**7 + 1482 * Z**5 - 1920 * Z**3 - 945 * Z) / 92160,
     )
-    return Z + sum(term / df ** (power + 1) for power, term in enumerate(terms))
+    return Z + sum(term / float(df) ** power for power, term in enumerate(terms, 1))
 
 
 def difference(now: float, of_now: Interval, before: float, of_before: Interval) -> Interval:

@@ -14,8 +14,12 @@ class Answered(BaseModel):
 class FreshnessOut(Answered):
     """How old the data is."""
 
-    state: Annotated[str, Field(description="starting, empty, live, quiet, waiting, behind or stale", examples=["live"])]
-    age_s: Annotated[float | None, Field(description="Seconds since the newest stored touchpoint arrived", examples=[0.8])]
+    state: Annotated[
+        str, Field(description="starting, empty, live, quiet, waiting, behind or stale", examples=["live"])
+    ]
+    age_s: Annotated[
+        float | None, Field(description="Seconds since the newest stored touchpoint arrived", examples=[0.8])
+    ]
     newest_arrival: Annotated[str | None, Field(examples=["2026-03-02T09:30:12.000Z"])]
     clickhouse_silent_s: Annotated[float, Field(description="Seconds since ClickHouse last answered", examples=[0.4])]
     waiting: Annotated[int | None, Field(description="Records that wait before a stage; null: unknown", examples=[0])]

@@ -23,12 +23,12 @@ class Scale(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """`count` answers of one value in one part of the span (see `periods.Span`)."""
+    """How many answers of one value were given in one part of the span (see `periods.Span`)."""
 
     scale: Scale
     part: int
     value: int
-    count: int
+    given: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """One poller per question, however many watch: it asks again and again and keeps the newest answer for everybody."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -12,23 +13,28 @@ from pipeline.serve.metrics import Metrics
 
 T = TypeVar("T")
 
+log = logging.getLogger("touchstream.serve")
+
 IDLE_S: Final = 5.0
-SHARE: Final = 10
-"""A question is asked again after at least this many times the time it took, so that none takes over a tenth of ClickHouse."""
 LONGEST_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a question is asked: every `watched_s` seconds while somebody watches; else at leisure, or not at all."""
+    """How often a question is asked: every `watched_s` seconds while somebody watches; else every `idle_s`, or not at all.
+
+    It is never asked before `rest` times the time that it took has passed, so that a slow one cannot keep ClickHouse busy.
+    """
 
     watched_s: float
     when_idle: bool = True
+    idle_s: float = IDLE_S
+    rest: float = 10.0
 
     def wait_s(self, watched: bool, took_s: float) -> float:
         """Seconds until the next question."""
-        calm = self.watched_s if watched else max(IDLE_S, self.watched_s)
-        return min(LONGEST_S, max(calm, SHARE * took_s))
+        calm = self.watched_s if watched else max(self.idle_s, self.watched_s)
+        return min(LONGEST_S, max(calm, self.rest * took_s))
 
 
 class Poller(Generic[T]):
@@ -79,9 +85,13 @@ class Poller(Generic[T]):
         try:
             self.value = await self._fetch()
         except (Unavailable, QueryFailed) as error:
+            if self.fault is None:
+                log.warning("the board's question %s has no answer: %s", self.name, error)
             self.fault = str(error)
             self._metrics.poll_errors.labels(self.name).inc()
         else:
+            if self.fault is not None:
+                log.info("the board's question %s is answered again", self.name)
             self.answered_at = time.time()
             self.fault = None
         took = time.monotonic() - began

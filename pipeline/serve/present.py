@@ -57,12 +57,8 @@ def scores(period: Period, found: Scores, now_ms: int, fresh: Freshness) -> out.
 
 
 def _score(reading: Reading, span: Span) -> out.ScoreOut:
-    now, before, change = reading.now, reading.previous, reading.change
-    interval = now.interval and out.IntervalOut(
-        low=now.interval.low, high=now.interval.high, method=reading.formula.method
-    )
+    now = reading.now
     named = zip(reading.formula.words, (now.good, now.middle, now.bad), strict=True)
-    ends = change.interval if change else None
     return out.ScoreOut(
         metric=reading.scale.metric,
         scale=f"{reading.scale.low}-{reading.scale.high}",
@@ -70,19 +66,34 @@ def _score(reading: Reading, span: Span) -> out.ScoreOut:
         formula=reading.formula.name,
         n=now.n,
         value=now.value,
-        interval=interval,
+        interval=_interval(reading),
         enough=now.enough,
         counts=dict(named) if reading.scale in STANDARD else {},
         distribution={str(value): count for value, count in reading.distribution.items()},
-        previous=before
-        and out.PreviousOut(start=iso(span.before), end=iso(span.start), n=before.n, value=before.value),
-        change=change
-        and out.ChangeOut(
-            value=change.value,
-            low=ends.low if ends else None,
-            high=ends.high if ends else None,
-            outside=change.outside,
-        ),
+        previous=_previous(reading, span),
+        change=_change(reading),
+    )
+
+
+def _interval(reading: Reading) -> out.IntervalOut | None:
+    found = reading.now.interval
+    return None if found is None else out.IntervalOut(low=found.low, high=found.high, method=reading.formula.method)
+
+
+def _previous(reading: Reading, span: Span) -> out.PreviousOut | None:
+    before = reading.previous
+    if before is None:
+        return None
+    return out.PreviousOut(start=iso(span.before), end=iso(span.start), n=before.n, value=before.value)
+
+
+def _change(reading: Reading) -> out.ChangeOut | None:
+    change = reading.change
+    if change is None:
+        return None
+    ends = change.interval
+    return out.ChangeOut(
+        value=change.value, low=ends.low if ends else None, high=ends.high if ends else None, outside=change.outside
     )
 
 
@@ -157,13 +168,9 @@ def _journey(row: tuple[Any, ...]) -> out.JourneyOut:
 
 def session_of(touch: Touch, sessions: list[tuple[Any, ...]]) -> str | None:
     """The listed session that holds a touchpoint: by the source's own id, else by channel and time."""
-    own = touch["source_session"]
-    for session_id, channel, _, source_session, started, ended, _ in sessions:
-        if channel != touch["channel"] or source_session != (own if source_session is not None else None):
-            continue
-        if started <= touch["occurred_ms"] <= ended:
-            return str(session_id)
-    return None
+    around = [s for s in sessions if s[1] == touch["channel"] and s[4] <= touch["occurred_ms"] <= s[5]]
+    named = [s for s in around if s[3] == touch["source_session"]]
+    return next((str(s[0]) for s in named or around), None)
 
 
 def journey_of(touch: Touch, journeys: list[tuple[Any, ...]]) -> str | None:

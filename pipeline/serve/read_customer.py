@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pipeline.serve.clickhouse import Source
 from pipeline.serve.identify import Meaning
+from pipeline.serve.periods import DAY_MS
 
 CUSTOMER: Final = """
 SELECT person, version, cells, toUnixTimestamp64Milli(first_seen_at), toUnixTimestamp64Milli(last_seen_at), touchpoints,
@@ -26,14 +27,14 @@ SESSIONS: Final = """
 SELECT session_id, channel, delimited_by, source_session, toUnixTimestamp64Milli(started_at) AS started,
     toUnixTimestamp64Milli(ended_at), touchpoints
 FROM sessions FINAL WHERE person = %(person)s
-    AND ended_at >= fromUnixTimestamp64Milli(toInt64(%(since)s), 'UTC')
+    AND started_at <= fromUnixTimestamp64Milli(toInt64(%(before)s), 'UTC')
 ORDER BY started DESC, session_id LIMIT %(limit)s
 """
 JOURNEYS: Final = """
 SELECT journey_id, toUnixTimestamp64Milli(started_at) AS started, toUnixTimestamp64Milli(ended_at), touchpoints, channels,
     path
 FROM journeys FINAL WHERE person = %(person)s
-    AND ended_at >= fromUnixTimestamp64Milli(toInt64(%(since)s), 'UTC')
+    AND started_at <= fromUnixTimestamp64Milli(toInt64(%(before)s), 'UTC')
 ORDER BY started DESC, journey_id LIMIT %(limit)s
 """
 TIMELINE: Final = """
@@ -81,9 +82,14 @@ class Cursor:
     event_id: str = ""
 
 
+# A touchpoint can be stored a moment before the view of its customer is, so a first page is not cut at `last_ms`.
+END_OF_TIME: Final = Cursor(7_258_118_400_000)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """How much to read: touchpoints before `cursor` (None: from the newest) and not older than `days`, newest first."""
+    """How much to read: touchpoints before `cursor` (None: from the newest) newest first, down to `days` before the
+    first of them."""
 
     cursor: Cursor | None = None
     limit: int = 50
@@ -124,16 +130,16 @@ async def _customers(source: Source, sql: str, parameters: dict[str, Any]) -> li
 
 async def story(source: Source, customer: Customer, page: Page) -> Story:
     """A page of the person's touchpoints, with everything that is shown around it."""
-    day_ms = 86_400_000
-    cursor = page.cursor or Cursor(customer.last_ms + 1)
+    cursor = page.cursor or END_OF_TIME
+    newest = min(cursor.at_ms, customer.last_ms)
     window = {
         "cells": tuple(customer.cells),
         "before": cursor.at_ms,
         "before_id": cursor.event_id,
-        "since": max(0, cursor.at_ms - page.days * day_ms),
+        "since": max(0, newest - page.days * DAY_MS),
         "limit": page.limit + 1,
     }
-    person = {"person": customer.person, "since": 0}
+    person = {"person": customer.person, "before": cursor.at_ms}
     touches, sessions, journeys, scores = await asyncio.gather(
         source.rows(TIMELINE, window),
         source.rows(SESSIONS, person | {"limit": page.sessions}),

@@ -88,7 +88,7 @@ async def persons(source: Source, period: Period, now_ms: int) -> Persons:
     cut = span(period, now_ms, earliest if known else None)
     bounds = {"before": cut.before, "start": cut.start, "end": cut.end, "part": cut.part_ms}
     ((active, before),) = await source.rows(ACTIVE, bounds)
-    by_part = dict(await source.rows(ACTIVE_BY_PART, bounds))
+    by_part: dict[int, int] = dict(await source.rows(ACTIVE_BY_PART, bounds))
     return Persons(
         cut,
         active,

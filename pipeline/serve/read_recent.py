@@ -1,7 +1,7 @@
 """Journeys that are being added to right now, whatever times they lie in."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pipeline.serve.clickhouse import Source
@@ -44,8 +44,8 @@ class RecentJourney:
     started_ms: int
     ended_ms: int
     touchpoints: int
-    path: tuple[str, ...]
-    arrived_ms: int
+    path: Sequence[str]
+    arrived_ms: int = 0
 
 
 async def recent(source: Source, limit: int) -> list[RecentJourney]:
@@ -58,26 +58,20 @@ async def recent(source: Source, limit: int) -> list[RecentJourney]:
     if not arrivals:
         return []
     found = await source.rows(JOURNEYS, {"persons": tuple(a.person for a in arrivals)})
-    journeys = [RecentJourney(*row[:5], path=tuple(row[5]), arrived_ms=0) for row in found]
+    journeys = [RecentJourney(*row) for row in found]
     return chosen(arrivals, journeys)[:limit]
 
 
-def chosen(arrivals: Iterable[Arrival], journeys: Iterable[RecentJourney]) -> list[RecentJourney]:
+def chosen(arrivals: Sequence[Arrival], journeys: Iterable[RecentJourney]) -> list[RecentJourney]:
     """For each arrival the journey that holds it. One whose journey is not stored yet is left out until it is."""
     of_person: dict[str, list[RecentJourney]] = {}
     for journey in journeys:
         of_person.setdefault(journey.person, []).append(journey)
-    result = []
-    for arrival in arrivals:
-        for j in of_person.get(arrival.person, ()):
-            if j.started_ms <= arrival.occurred_ms <= j.ended_ms:
-                result.append(
-                    RecentJourney(
-                        j.person, j.journey_id, j.started_ms, j.ended_ms, j.touchpoints, j.path, arrival.arrived_ms
-                    )
-                )
-                break
-    return result
+    held = (
+        next((j for j in of_person.get(a.person, ()) if j.started_ms <= a.occurred_ms <= j.ended_ms), None)
+        for a in arrivals
+    )
+    return [replace(j, arrived_ms=a.arrived_ms) for a, j in zip(arrivals, held, strict=True) if j]
 
 
 def _since(seconds: Iterable[tuple[int, int]]) -> int | None:

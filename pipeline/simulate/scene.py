@@ -127,10 +127,11 @@ class Scene:
         yield self.touch("promise.kept" if kept else "promise.broken", promise=promise, actor_type="system")
         self.feel("promise_kept" if kept else "promise_broken")
 
-    def asked(self, metric: str, aspect: str) -> Episode:
-        """A survey after a contact; who answers depends on what they would say."""
+    def asked(self, metric: str, aspect: str, *, at_once: bool = False) -> Episode:
+        """A survey, after a contact or on the spot; who answers depends on what they would say."""
         scale, ledger = SCALES[metric], self.stage.ledgers[metric]
-        self.rest(0.2, 3)
+        if not at_once:
+            self.rest(0.2, 3)
         survey = f"survey-{self.stage.next_id()}"
         yield self.touch("survey.invited", actor_type="system", attributes={"survey": survey, "metric": metric})
         recorded = self.stage.recording
@@ -138,7 +139,10 @@ class Scene:
         ledger.invited[value] += recorded
         if not self.chance(propensity(scale, value)):
             return
-        self.rest(0.1, 20)
+        if at_once:
+            self.wait(2_000, 15_000)
+        else:
+            self.rest(0.1, 20)
         given = Answer(f"{aspect}-{metric}", metric, scale.low, scale.high, value, aspect=aspect)
         comment = self.says() if self.chance(0.3) else None
         language = self.customer.language if comment else None

@@ -42,6 +42,8 @@ def visit(scene: Scene) -> Episode:
     page: str | None = "web.page_viewed"
     for _ in range(_LONGEST):
         if page is None:
+            if scene.chance(0.4):
+                scene.stage.start(_asked_on_the_spot(scene))
             return
         if page == "order.placed":
             yield from _checkout(scene)
@@ -138,6 +140,13 @@ def app_use(scene: Scene) -> Episode:
     if scene.chance(0.02):
         yield scene.touch("app.crashed")
         scene.feel("failure_seen")
+    if scene.chance(0.6):
+        scene.stage.start(_asked_on_the_spot(scene))
+
+
+def _asked_on_the_spot(scene: Scene) -> Episode:
+    metric = scene.rng.choices(("nps", "csat", "ces"), (0.4, 0.3, 0.3))[0]
+    return scene.fork().asked(metric, "product", at_once=True)
 
 
 def shop_visit(scene: Scene) -> Episode:

@@ -92,6 +92,17 @@ def _sink(chosen: Settings) -> None:
 
 
 def _serve(chosen: Settings) -> None:
+    from pipeline import lag
+    from pipeline.serve.run import CannotListen
     from pipeline.serve.run import run as run_serve
 
-    run_serve(chosen)
+    def behind() -> dict[str, int] | None:
+        try:
+            return {name: position.lag for name, position in lag.measure(endpoints.kafka(chosen), chosen).items()}
+        except (lag.LagUnknown, endpoints.NotRunning):
+            return None
+
+    try:
+        run_serve(chosen, behind)
+    except CannotListen as error:
+        fail(str(error), EX_UNAVAILABLE)

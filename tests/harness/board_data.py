@@ -305,9 +305,8 @@ class World:
         ]
 
 
-def create_tables(client: Client, database: str) -> None:
-    """Make the database anew, with the pipeline's own tables, and use it."""
-    client.execute(f"CREATE DATABASE IF NOT EXISTS {database}")
+def create_tables(client: Client) -> None:
+    """Make the pipeline's own tables in the client's database."""
     for statement in DDL.read_text().split(";"):
         if statement.strip():
             client.execute(statement)

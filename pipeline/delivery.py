@@ -12,7 +12,6 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 _BATCH_BYTES: Final = 256 * 1024
 _LINGER_S: Final = 0.02
-_REQUEST_TIMEOUT_S: Final = 10.0
 _RETRY_S: Final = 0.2
 Address = tuple[str, int]
 """A topic's full name and a partition."""
@@ -47,7 +46,8 @@ class Delivery:
             acks="all",
             compression_type="lz4",
             max_batch_size=_BATCH_BYTES,
-            request_timeout_ms=int(1000 * min(_REQUEST_TIMEOUT_S, self._timeout_s)),
+            # aiokafka also gives a batch up that has waited so long for its partition to have a leader again.
+            request_timeout_ms=int(1000 * self._timeout_s),
         )
         try:
             await self._connect()

@@ -15,6 +15,7 @@ from sinks.rows import TABLES
 # Below this distance a look at the records tells markers from data; above it the distance itself is near enough.
 LOOK_BELOW: Final = 2000
 LOOK_MS: Final = 300
+PATIENCE_MS: Final = 10_000
 READS: Final = {"resolve": SOURCES, "journey": (RESOLVED,), "sink": tuple(TABLES)}
 
 
@@ -62,8 +63,13 @@ async def _consumer(bootstrap: str, group: str | None) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
+        request_timeout_ms=PATIENCE_MS,
     )
-    await consumer.start()
+    try:
+        await consumer.start()
+    except KafkaError:
+        await consumer.stop()
+        raise
     return consumer
 
 

@@ -49,6 +49,12 @@ class Damped(logging.Filter):
         return True
 
 
+def hush() -> None:
+    """Let no library speak, for commands that say in one line themselves what is wrong."""
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 def set_up(process: str, level: str) -> None:
     """Send what this process says to stderr, under its name. At level debug nothing is held back."""
     formatter = logging.Formatter(FORMAT.format(process=process), "%Y-%m-%dT%H:%M:%S")

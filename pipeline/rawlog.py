@@ -38,8 +38,8 @@ async def _read(bootstrap: str, topics: Sequence[str], progress: Callable[[int],
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=8 << 20,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         tps = await _partitions(consumer, topics)
         begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         consumer.assign(tps)

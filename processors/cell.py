@@ -31,7 +31,7 @@ class Channel(msgspec.Struct, array_like=True):
     touchpoints: int = 0
     newest: int = -1
     sessions: list[Run] = msgspec.field(default_factory=list)
-    contacts: dict[str, Run] = msgspec.field(default_factory=dict)
+    contacts: dict[str, list[Run]] = msgspec.field(default_factory=dict)
 
 
 class Latest(msgspec.Struct, array_like=True, order=True):
@@ -95,8 +95,7 @@ def _session(channel: Channel, touch: Touch, policy: JourneyPolicy) -> None:
     if touch.contact is None:
         runs.put(channel.sessions, one, policy.gap(touch.channel))
         return
-    known = channel.contacts.get(touch.contact)
-    channel.contacts[touch.contact] = runs.joined(known, one) if known else one
+    runs.put(channel.contacts.setdefault(touch.contact, []), one, policy.horizon_ms)
 
 
 def _answer(cell: Cell, touch: Touch, answer: dict[str, Any], policy: JourneyPolicy) -> None:
@@ -110,13 +109,18 @@ def _answer(cell: Cell, touch: Touch, answer: dict[str, Any], policy: JourneyPol
 
 
 def forget(cell: Cell, policy: JourneyPolicy) -> None:
-    """Drop what lies beyond the horizons, in place. To be called when every change has been told, never between."""
-    runs.forget(cell.journeys, cell.last - policy.journey_horizon_ms)
-    for channel in cell.channels.values():
+    """Drop what lies beyond the horizons, in place. To be called when every change has been told, never between.
+
+    A run is kept a gap longer than its horizon: a touchpoint at the horizon's edge can still join it.
+    """
+    runs.forget(cell.journeys, cell.last - policy.journey_horizon_ms - policy.journey_gap_ms)
+    for name, channel in cell.channels.items():
         edge = channel.newest - policy.horizon_ms
-        runs.forget(channel.sessions, edge)
-        for contact in [name for name, run in channel.contacts.items() if run.end < edge]:
-            del channel.contacts[contact]
+        runs.forget(channel.sessions, edge - policy.gap(name))
+        for contact in list(channel.contacts):
+            runs.forget(channel.contacts[contact], edge - policy.horizon_ms)
+            if not channel.contacts[contact]:
+                del channel.contacts[contact]
 
 
 def union(cells: list[Cell], policy: JourneyPolicy) -> Cell:
@@ -144,8 +148,7 @@ def _names(cells: list[Cell], of: str) -> list[str]:
 def _union_channel(name: str, parts: list[Channel], policy: JourneyPolicy) -> Channel:
     whole = Channel(sum(p.touchpoints for p in parts), max(p.newest for p in parts))
     whole.sessions = runs.union([p.sessions for p in parts], policy.gap(name))
-    for part in parts:
-        for contact, run in part.contacts.items():
-            known = whole.contacts.get(contact)
-            whole.contacts[contact] = runs.joined(known, run) if known else run
+    for contact in sorted({contact for part in parts for contact in part.contacts}):
+        held = [part.contacts[contact] for part in parts if contact in part.contacts]
+        whole.contacts[contact] = runs.union(held, policy.horizon_ms)
     return whole

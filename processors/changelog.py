@@ -41,8 +41,8 @@ async def restore(names: Names, partition: int, state: Restorable) -> tuple[dict
         max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_bytes=4 * FETCH_BYTES,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         tp = TopicPartition(names.changelog, partition)
         consumer.assign([tp])
         end = (await consumer.end_offsets([tp]))[tp]

@@ -65,9 +65,13 @@ class Seen:
 
     def changes(self) -> dict[ChunkName, bytes | None]:
         """What has changed since the last call: chunk -> its ids, None for an expired one."""
-        found = {(hour, i): bytes(self._chunks[hour][i]) if hour in self._chunks else None for hour, i in self._dirty}
+        found = {chunk: self._ids(*chunk) for chunk in self._dirty}
         self._dirty.clear()
         return found
+
+    def _ids(self, hour: int, index: int) -> bytes | None:
+        chunks = self._chunks.get(hour, [])
+        return bytes(chunks[index]) if index < len(chunks) else None
 
     def _expire(self, hour: int) -> None:
         self.newest_hour = hour

@@ -9,7 +9,7 @@ from processors import cell as cells
 from processors.cell import Cell, Touch
 from processors.person import Outputs, Reading, Told, outputs
 from processors.policies import JourneyPolicy
-from processors.state import Person, pack, unpack
+from processors.state import Person, check, pack, unpack
 
 
 class ResolvedUnreadable(Exception):
@@ -24,7 +24,7 @@ def touch_of(record: dict[str, Any]) -> Touch:
         record["channel"],
         record["occurred_at"],
         record["actor_type"],
-        None if contact is None else f"{record['source']}\0{contact}",
+        f"{record['source']}\0{contact}" if contact else None,
         record["answer"],
         record["amount"],
     )
@@ -92,8 +92,7 @@ class JourneyFold:
     def restored(self) -> None:
         """The changelog has been read to its end. Raises StateTooNew when a newer version wrote it."""
         for packed in self._people.values():
-            unpack(packed)
-            break
+            check(packed)
 
     def fold(self, batch: list[Raw]) -> list[Out]:
         """Apply a batch in order; what changed of every touched person, keyed by person."""

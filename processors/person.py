@@ -26,14 +26,15 @@ def sessions(person: Cell) -> Iterator[SessionKey]:
     for name, channel in person.channels.items():
         for run in channel.sessions:
             yield name, None, run.start, run.end, run.touchpoints
-        for contact, run in channel.contacts.items():
-            yield name, contact, run.start, run.end, run.touchpoints
+        for contact, held in channel.contacts.items():
+            for run in held:
+                yield name, contact, run.start, run.end, run.touchpoints
 
 
 def session_id(person: str, session: SessionKey) -> str:
-    """The session's name: from its source's id where that bounds it, else from its beginning."""
+    """The session's name: from its beginning, and from its source's id where that bounds it."""
     channel, contact, start, _, _ = session
-    return "s_" + _name(person, channel, contact if contact is not None else str(start))
+    return "s_" + _name(person, channel, contact or "", str(start))
 
 
 def journey_id(person: str, start: int) -> str:

@@ -33,7 +33,8 @@ class JourneyPolicy:
     """Pauses that end sessions (by channel) and journeys, how far back both are corrected, and where a day begins.
 
     A touchpoint older than its channel's newest by more than `horizon_ms` changes counts and scores but no session, and one older
-    than the cell's newest by more than `journey_horizon_ms` changes no journey.
+    than the cell's newest by more than `journey_horizon_ms` changes no journey. A contact that its source names is one session as
+    long as it does not pause for longer than `horizon_ms`.
     """
 
     session_gaps: Mapping[str, int] = field(default_factory=lambda: SESSION_GAPS)

@@ -10,11 +10,13 @@ from typing import Final
 
 import msgspec
 
+from processors import intervals
+from processors.intervals import Interval
+
 EPOCH_DAY: Final = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 DAY_WINDOWS: Final = {"7d": 7, "30d": 30, "90d": 90}
 HOUR_WINDOWS: Final = {"24h": 24}
 WINDOWS: Final = (*HOUR_WINDOWS, *DAY_WINDOWS)
-Z95: Final = 1.959963984540054
 
 
 class Tally(msgspec.Struct, array_like=True):
@@ -53,7 +55,7 @@ class Scale(msgspec.Struct, frozen=True, array_like=True):
     @property
     def formula(self) -> str:
         """Name and version of the formula that reads the score."""
-        return f"{self.metric}/1" if self.metric in ("nps", "csat", "ces") else "mean/1"
+        return f"{self.metric}/1" if self in STANDARD else "mean/1"
 
     @property
     def key(self) -> str:
@@ -65,6 +67,12 @@ class Scale(msgspec.Struct, frozen=True, array_like=True):
         """The scale of a key."""
         metric, low, high, direction = key.rsplit("|", 3)
         return cls(metric, int(low), int(high), direction)
+
+
+# Scales on which a metric's own formula is defined; on any other the score is the mean, and is called that.
+STANDARD: Final = frozenset(
+    {Scale("nps", 0, 10, "high_is_good"), Scale("csat", 1, 5, "high_is_good"), Scale("ces", 1, 7, "high_is_good")}
+)
 
 
 class Buckets(msgspec.Struct, array_like=True):
@@ -93,7 +101,7 @@ def _ends(scale: Scale) -> tuple[int, int]:
         return scale.low + math.ceil(span * 0.9), scale.low + math.floor(span * 0.6)
     if scale.metric == "ces" and span == 6:
         return scale.low + 4, scale.low + 2
-    if span == 2:
+    if span <= 2:
         return scale.high, scale.low
     return scale.high - max(1, span // 4), scale.low + max(1, span // 4)
 
@@ -141,13 +149,16 @@ def union(parts: list[Buckets], zone: tzinfo) -> Buckets:
 
 
 def windows(buckets: Buckets, zone: tzinfo) -> dict[str, Tally]:
-    """The tally of every window that ends at the newest answer."""
+    """The tally of every window that ends at the newest answer.
+
+    There is no upper end to check: where clocks are put back over midnight, an older answer can lie in a later bucket.
+    """
     hour, day = bucket_of(buckets.newest, zone)
     found = {}
     for name, reach in HOUR_WINDOWS.items():
-        found[name] = total(t for b, t in buckets.hours.items() if hour - reach < b <= hour)
+        found[name] = total(t for b, t in buckets.hours.items() if b > hour - reach)
     for name, reach in DAY_WINDOWS.items():
-        found[name] = total(t for b, t in buckets.days.items() if day - reach < b <= day)
+        found[name] = total(t for b, t in buckets.days.items() if b > day - reach)
     return found
 
 
@@ -168,41 +179,22 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def read(scale: Scale, tally: Tally) -> Reading:
-    """The score by the scale's formula, with its interval."""
-    if tally.n == 0:
-        return Reading(None, None, None)
-    if scale.metric == "nps":
-        return nps(tally.n, tally.high, tally.low)
-    if scale.metric == "csat":
-        return share(tally.n, tally.high)
-    return mean(tally, scale)
+    """The score by the scale's formula, with its interval.
 
-
-def nps(n: int, promoters: int, detractors: int) -> Reading:
-    """Net promoter score, -100 to 100 (Reichheld 2003), with the adjusted-Wald interval (Rocks 2016).
-
-    The interval is that of a sample with three answers more, three quarters of one at each end.
+    nps/1: share of promoters less share of detractors, -100 to 100 (Reichheld 2003). csat/1: share of the top two, in percent.
+    ces/1 and mean/1: the mean of the values. Intervals: `processors.intervals`, cut to the scale.
     """
-    p, d = (promoters + 0.75) / (n + 3), (detractors + 0.75) / (n + 3)
-    margin = Z95 * math.sqrt(max(0.0, p + d - (p - d) ** 2) / (n + 3))
-    return Reading(
-        100 * (promoters - detractors) / n, max(-100.0, 100 * (p - d - margin)), min(100.0, 100 * (p - d + margin))
-    )
+    n = tally.n
+    if n == 0:
+        return Reading(None, None, None)
+    if scale.formula == "nps/1":
+        return _reading(100 * (tally.high - tally.low) / n, intervals.nps(tally.high, tally.low, n))
+    if scale.formula == "csat/1":
+        return _reading(100 * tally.high / n, intervals.wilson(tally.high, n))
+    found = intervals.mean(n, tally.sum, tally.sum_of_squares) or Interval(scale.low, scale.high)
+    cut = Interval(max(float(scale.low), found.low), min(float(scale.high), found.high))
+    return _reading(tally.sum / n, cut)
 
 
-def share(n: int, k: int) -> Reading:
-    """Share of k in n, in percent, with Wilson's score interval (Wilson 1927)."""
-    p, z2 = k / n, Z95 * Z95
-    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    margin = Z95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Reading(100 * p, max(0.0, 100 * (centre - margin)), min(100.0, 100 * (centre + margin)))
-
-
-def mean(tally: Tally, scale: Scale) -> Reading:
-    """Mean of the values with a normal interval from their variance, cut to the scale; one answer alone has the whole scale."""
-    value = tally.sum / tally.n
-    if tally.n == 1:
-        return Reading(value, float(scale.low), float(scale.high))
-    variance = (tally.n * tally.sum_of_squares - tally.sum**2) / (tally.n * (tally.n - 1))
-    margin = Z95 * math.sqrt(variance / tally.n)
-    return Reading(value, max(float(scale.low), value - margin), min(float(scale.high), value + margin))
+def _reading(value: float, interval: Interval) -> Reading:
+    return Reading(value, interval.low, interval.high)

@@ -27,10 +27,15 @@ def pack(person: Person) -> bytes:
     return bytes((LAYOUT,)) + _encoder.encode(person)
 
 
-def unpack(packed: bytes) -> Person:
-    """The person's state. Raises StateTooNew for a layout that this version does not know."""
+def check(packed: bytes) -> None:
+    """Look at the layout alone. Raises StateTooNew for one that this version does not know."""
     if packed[0] != LAYOUT:
         raise StateTooNew(
             f"the state has layout {packed[0]}, this version of touchstream knows {LAYOUT}: run the version that wrote it"
         )
+
+
+def unpack(packed: bytes) -> Person:
+    """The person's state. Raises StateTooNew for a layout that this version does not know."""
+    check(packed)
     return _decoder.decode(memoryview(packed)[1:])

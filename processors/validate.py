@@ -11,6 +11,9 @@ HOUR_MS: Final = 3_600_000
 _EVENT_TYPE: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 STANDARD_SCALES: Final = {"nps": ((0, 10),), "csat": ((1, 5), (1, 7), (1, 3)), "ces": ((1, 7), (1, 5), (1, 3))}
+# Far above what is real, and low enough that no person's sums of amounts and squares leave 64 bits.
+MOST_POINTS: Final = 10**6
+MOST_MINOR_UNITS: Final = 10**13
 Record = dict[str, Any]
 
 
@@ -65,6 +68,9 @@ def _answer(record: Record) -> Rejection | None:
     if scale[0] >= scale[1] or (known and scale not in known):
         expected = " or ".join(f"{low}-{high}" for low, high in known) if known else "scale_min below scale_max"
         return Rejection(Reason.SCALE_INVALID, "answer.scale_max", expected, f"{scale[0]}-{scale[1]}")
+    if min(scale) < -MOST_POINTS or max(scale) > MOST_POINTS:
+        expected = f"-{MOST_POINTS} to {MOST_POINTS} at most"
+        return Rejection(Reason.SCALE_INVALID, "answer.scale_max", expected, f"{scale[0]}-{scale[1]}")
     if not scale[0] <= answer["value"] <= scale[1]:
         return Rejection(Reason.VALUE_OUT_OF_SCALE, "answer.value", f"{scale[0]}-{scale[1]}", str(answer["value"]))
     return None
@@ -76,6 +82,9 @@ def _sums(record: Record) -> Rejection | None:
         return Rejection(
             Reason.AMOUNT_MALFORMED, "amount.currency", "an ISO 4217 code", f"{len(amount['currency'])} characters"
         )
+    if amount is not None and abs(amount["minor_units"]) > MOST_MINOR_UNITS:
+        expected = f"-{MOST_MINOR_UNITS} to {MOST_MINOR_UNITS}"
+        return Rejection(Reason.AMOUNT_MALFORMED, "amount.minor_units", expected, str(amount["minor_units"]))
     if duration is not None and duration < 0:
         return Rejection(Reason.DURATION_NEGATIVE, "duration_ms", "0 or more", str(duration))
     return None

@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -42,13 +42,16 @@ def listed() -> dict[str, Namespace]:
     }
 
 
-@cache
 def namespace(name: str) -> Namespace | None:
     """The namespace of this name, listed or not; None when the name itself is malformed."""
-    if name in listed():
-        return listed()[name]
-    if not _NAME.fullmatch(name):
-        return None
+    found = listed().get(name)
+    if found is not None:
+        return found
+    return _unlisted(name) if _NAME.fullmatch(name) else None
+
+
+@lru_cache(maxsize=1024)  # names come from outside, so there is no end of them
+def _unlisted(name: str) -> Namespace:
     return Namespace(name, len(listed()), "trimmed", re.compile(r"[^\x00]{1,256}"))
 
 

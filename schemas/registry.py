@@ -1,6 +1,7 @@
 """Schemas by id and by record, from the files of this folder or from a Confluent-compatible registry."""
 
 import base64
+import http.client
 import json
 import tomllib
 import urllib.error
@@ -67,7 +68,7 @@ class FileRegistry:
 
 
 class HttpRegistry:
-    """A registry that speaks Confluent's REST interface. `url` may carry user and password."""
+    """A registry that speaks Confluent's REST interface."""
 
     def __init__(self, url: str, *, user: str = "", password: str = "", timeout_s: float = 10.0) -> None:
         self._url = url.rstrip("/")
@@ -81,24 +82,38 @@ class HttpRegistry:
         """See Registry."""
         if schema_id not in self._schemas:
             answer = self._call("GET", f"/schemas/ids/{schema_id}")
-            self._schemas[schema_id] = json.loads(answer["schema"])
+            if answer.get("schemaType", "AVRO") != "AVRO":
+                raise SchemaUnknown(f"the schema with the id {schema_id} is not Avro")
+            try:
+                self._schemas[schema_id] = json.loads(answer["schema"])
+            except (KeyError, TypeError, ValueError):
+                raise self._no_registry() from None
         return self._schemas[schema_id]
 
     def schema_id(self, record: str, subject: str) -> int:
         """See Registry; registers the schema when the subject does not have it yet."""
         body = json.dumps({"schema": json.dumps(load(record)), "schemaType": "AVRO"}).encode()
-        return int(self._call("POST", f"/subjects/{subject}/versions", body)["id"])
+        found = self._call("POST", f"/subjects/{subject}/versions", body).get("id")
+        if not isinstance(found, int):
+            raise self._no_registry()
+        return found
 
     def _call(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
         request = urllib.request.Request(self._url + path, data=body, method=method, headers=self._headers)
         try:
             with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:
-                return dict(json.load(answer))
+                found = json.load(answer)
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 raise SchemaUnknown(f"the registry does not know {path}") from None
             if error.code in (409, 422):
                 raise SchemaUnknown(f"the registry refuses our schema for {path}: HTTP {error.code}") from None
             raise RegistryUnavailable(f"the registry answered HTTP {error.code} to {method} {path}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise RegistryUnavailable(f"the registry at {self._url} does not answer: {error}") from error
+        if not isinstance(found, dict):
+            raise self._no_registry()
+        return found
+
+    def _no_registry(self) -> RegistryUnavailable:
+        return RegistryUnavailable(f"what answers at {self._url} is not a schema registry")

@@ -46,6 +46,11 @@ class Pending:
     plan: Range | None = None
     since: float = 0.0
 
+    @property
+    def lacks_records(self) -> bool:
+        """Its plan reaches further than what has been fetched."""
+        return self.plan is not None and (not self.records or self.records[-1].offset < self.plan.last)
+
 
 @dataclass(slots=True)
 class Insert:
@@ -118,7 +123,7 @@ class Sink:
         for tp in change.revoked:
             self._pending.pop(tp, None)
         self._inserts = [one for one in self._inserts if one.tp not in change.revoked]
-        for tp in sorted(change.assigned):
+        for tp in sorted(change.assigned & self._consumer.assignment()):  # the next change may have come already
             committed = self._consumer.committed(tp, metadata=True)
             plan = planned(committed.metadata) if committed else None
             if plan:
@@ -136,21 +141,34 @@ class Sink:
     def _step(self) -> None:
         now = time.monotonic()
         waiting = now < self._retry_at
-        if waiting:
-            self._consumer.pause(*self._consumer.assignment())
+        self._hold_back(waiting=waiting)
         polled = self._consumer.poll(timeout_ms=POLL_MS)
         while self._changes:
             change = self._changes.popleft()
             self._heed(change)
             polled = {tp: records for tp, records in polled.items() if tp not in change.assigned}
         for tp, records in polled.items():
-            pending = self._pending[tp]
+            pending = self._pending.get(tp)
+            if pending is None:  # taken away since it was fetched
+                continue
             pending.since = pending.since if pending.records else now
             pending.records += records
+        if not waiting:
+            self._flush(time.monotonic())
+
+    def _hold_back(self, *, waiting: bool) -> None:
+        """Fetch nothing while waiting; while inserts fail no more than their plans need, so that the rest stays on Kafka."""
+        assigned, held = self._consumer.assignment(), set()
         if waiting:
-            return
-        self._consumer.resume(*self._consumer.paused())
-        self._flush(time.monotonic())
+            held = set(assigned)
+        elif self._failures and sum(len(p.records) for p in self._pending.values()) >= self._limits.records:
+            held = {tp for tp in assigned if tp in self._pending and not self._pending[tp].lacks_records}
+        paused = self._consumer.paused()
+        try:
+            self._consumer.pause(*held - paused)
+            self._consumer.resume(*paused - held)
+        except KeyError as taken:
+            logger.debug("%s was taken away meanwhile", taken)
 
     def _flush(self, now: float, *, everything: bool = False) -> None:
         try:

@@ -45,7 +45,8 @@ def planned(metadata: str) -> Range | None:
     version, _, rest = metadata.partition(":")
     ends, _, rows_version = rest.partition(":")
     first, _, last = ends.partition("-")
-    if version != METADATA_VERSION or not (first.isdigit() and last.isdigit() and rows_version.isdigit()):
+    numbers = (first, last, rows_version)
+    if version != METADATA_VERSION or not all(n.isascii() and n.isdigit() for n in numbers) or int(first) > int(last):
         raise PlanUnreadable(f"offset metadata {metadata!r} was not written by this version")
     return Range(int(first), int(last), int(rows_version))
 

@@ -3,6 +3,7 @@
 Times stay integers, milliseconds since epoch, UTC: the driver hands them on as they are.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,9 @@ Record = dict[str, Any]
 Row = tuple[Any, ...]
 # Part of every deduplication token: another version of this code may make other rows of the same records.
 ROWS_VERSION: Final = 1
+INT32_MAX: Final = 2**31 - 1
+INT64_MAX: Final = 2**63 - 1
+_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,23 +157,24 @@ def rejected_record(headers: Mapping[str, bytes], key: bytes | None, value: byte
     text = {name: raw.decode("utf-8", "replace") for name, raw in headers.items() if raw is not None}
     return {
         "source_topic": text.get("__connect.errors.topic", ""),
-        "source_partition": _number(text.get("__connect.errors.partition"), -1),
-        "source_offset": _number(text.get("__connect.errors.offset"), -1),
+        "source_partition": _number(text.get("__connect.errors.partition"), -1, INT32_MAX),
+        "source_offset": _number(text.get("__connect.errors.offset"), -1, INT64_MAX),
         "rejected_at": rejected_at,
         "stage": text.get("__connect.errors.stage", ""),
         "reason": text.get("cx.reason", text.get("__connect.errors.exception.class.name", "")),
         "field": text.get("cx.field", ""),
         "expected": text.get("cx.expected", ""),
         "got": text.get("cx.got", text.get("__connect.errors.exception.message", "")),
-        "schema_id": _number(text.get("cx.schema_id"), None),
-        "attempt": _number(text.get("cx.attempt"), 1),
+        "schema_id": _number(text.get("cx.schema_id"), None, INT64_MAX),
+        "attempt": _number(text.get("cx.attempt"), 1, INT32_MAX),
         "key": key or b"",
         "payload": value or b"",
     }
 
 
-def _number(text: str | None, otherwise: int | None) -> int | None:
-    return int(text) if text and text.lstrip("-").isdigit() else otherwise
+def _number(text: str | None, otherwise: int | None, most: int) -> int | None:
+    number = int(text) if text and _NUMBER.fullmatch(text) else None
+    return number if number is not None and abs(number) <= most else otherwise
 
 
 def _prefixed(prefix: str, names: tuple[str, ...]) -> tuple[str, ...]:

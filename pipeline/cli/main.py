@@ -8,6 +8,8 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
+from pipeline import logs
+
 # Command -> module and what it does in a line, so that `touchstream --help` and `touchstream run` import no more than they need.
 COMMANDS: Final = {
     "demo": ("pipeline.cli.demo", "Start everything, replay real data, simulate live contacts, show the board."),
@@ -77,6 +79,7 @@ def touchstream(
     """
     if not debug:
         sys.excepthook = _one_line
+        logs.hush()
 
 
 def _one_line(kind: type[BaseException], error: BaseException, _trace: Any) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from pipeline.serve import intervals
-from pipeline.serve.intervals import Interval
 from pipeline.serve.periods import POINTS, Span
+from processors import intervals
+from processors.intervals import Interval
 
 ENOUGH: Final = 30
 """Answers below which a score is shown in grey: its interval is too wide to act on."""

@@ -4,8 +4,8 @@ from math import isclose
 
 import pytest
 
-from pipeline.serve import intervals
-from pipeline.serve.intervals import Interval
+from processors import intervals
+from processors.intervals import Interval
 
 
 @pytest.mark.parametrize(("n", "half"), [(10, 42), (100, 15), (1000, 4.8)])

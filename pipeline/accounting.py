@@ -10,8 +10,8 @@ from pipeline.flow import Rules, flow
 from pipeline.rawlog import RawLog, read
 from pipeline.recompute import Comparison, compare, expected_rows, stored_rows
 from pipeline.reconcile import Account, Evidence, Place, reconcile
+from pipeline.rules import admission_of, policy_of, registry_of
 from pipeline.topics import SOURCES
-from processors.agents import admission_of, policy_of, registry_of
 from sinks.clickhouse import ClickHouse
 from sinks.rows import TABLES
 

@@ -11,9 +11,9 @@ from pipeline.codec import Decoder, Encoder
 from pipeline.config import Settings
 from pipeline.events import Origin, Out, Raw, Touchpoint
 from pipeline.keys import Keyring
+from pipeline.rules import policy_of
 from pipeline.simulate.options import Options
 from pipeline.simulate.simulation import simulate
-from processors.agents import policy_of
 from processors.journey import JourneyFold
 from processors.resolve import Admission, ResolvedWriter, ResolveFold
 from processors.validate import TimeLimits

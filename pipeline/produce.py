@@ -20,10 +20,10 @@ from pipeline.config import Settings, installation_secret
 from pipeline.delivery import Delivery, ProduceError
 from pipeline.events import Touchpoint
 from pipeline.keys import Keyring
+from pipeline.rules import registry_of
 from schemas.namespaces import strongest
-from schemas.registry import FileRegistry, HttpRegistry, Registry
 
-__all__ = ["Pace", "ProduceError", "ProducedCounts", "Raw", "TouchpointProducer", "produce", "registry_of"]
+__all__ = ["Pace", "ProduceError", "ProducedCounts", "Raw", "TouchpointProducer", "produce"]
 DELIVERY_TIMEOUT_S: Final = 30.0
 _TURN: Final = 256
 _WORTH_WAITING_S: Final = 0.001
@@ -82,14 +82,6 @@ def by_event_time(speed: float) -> Pace:
 
 def _untold(_sent: int) -> None:
     """Progress that nobody wants to hear of."""
-
-
-def registry_of(settings: Settings) -> Registry:
-    """The schema registry that the settings name, or the files in schemas/."""
-    if not settings.registry_url:
-        return FileRegistry()
-    password = settings.registry_password.get_secret_value()
-    return HttpRegistry(settings.registry_url, user=settings.registry_user, password=password)
 
 
 class TouchpointProducer:

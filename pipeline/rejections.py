@@ -8,16 +8,34 @@ MEANINGS: Final[dict[Reason, tuple[str, str]]] = {
     Reason.EMPTY: ("The record has no value.", "A tombstone or an empty message was sent: send a touchpoint."),
     Reason.MAGIC: ("It does not begin with byte 00 and a schema id.", "Write Avro in the Confluent wire format."),
     Reason.SCHEMA_UNKNOWN: ("No schema has its id.", "Register the schema first, or use one of schemas/registry.toml."),
-    Reason.SCHEMA_UNSUITABLE: ("Its schema is not one of a touchpoint.", "Send it to another topic, or with another schema."),
-    Reason.DECODE: ("The bytes are no record of that schema.", "The record is cut off or damaged, or the schema id is wrong."),
+    Reason.SCHEMA_UNSUITABLE: (
+        "Its schema is not one of a touchpoint.",
+        "Send it to another topic, or with another schema.",
+    ),
+    Reason.DECODE: (
+        "The bytes are no record of that schema.",
+        "The record is cut off or damaged, or the schema id is wrong.",
+    ),
     Reason.TRAILING_BYTES: ("There are bytes after the record.", "Send one record in one message."),
-    Reason.EVENT_ID_MISSING: ("It has no event id.", "Give each event an id of its own that stays the same when it is sent again."),
-    Reason.EVENT_TYPE_MALFORMED: ("The event type is not like `call.ended`.", "Use lower-case words with a dot between them."),
+    Reason.EVENT_ID_MISSING: (
+        "It has no event id.",
+        "Give each event an id of its own that stays the same when it is sent again.",
+    ),
+    Reason.EVENT_TYPE_MALFORMED: (
+        "The event type is not like `call.ended`.",
+        "Use lower-case words with a dot between them.",
+    ),
     Reason.SOURCE_MISSING: ("It does not say which system sent it.", "Fill `source`."),
     Reason.IDENTIFIER_MISSING: ("It names nobody.", "Send at least one identifier; a cookie will do."),
     Reason.IDENTIFIER_MALFORMED: ("An identifier is not of its namespace's form.", "See schemas/namespaces.toml."),
-    Reason.TIME_TOO_EARLY: ("It happened before the earliest year that is accepted.", "Milliseconds, not seconds? Then `occurred_at`."),
-    Reason.TIME_IN_FUTURE: ("It happens later than it arrived, by more than is tolerated.", "Check the source's clock and unit."),
+    Reason.TIME_TOO_EARLY: (
+        "It happened before the earliest year that is accepted.",
+        "Is `occurred_at` in milliseconds?",
+    ),
+    Reason.TIME_IN_FUTURE: (
+        "It happens later than it arrived, by more than is tolerated.",
+        "Check the source's clock and unit.",
+    ),
     Reason.SCALE_INVALID: ("The scale is not one of the metric's.", "NPS is 0-10; CSAT and CES are 1-3, 1-5 or 1-7."),
     Reason.VALUE_OUT_OF_SCALE: ("The answer lies outside its scale.", "Check the scale, or the value."),
     Reason.AMOUNT_MALFORMED: ("The currency is not three capital letters.", "Use ISO 4217 codes."),
@@ -30,13 +48,15 @@ def as_markdown() -> str:
     rows = "\n".join(f"| `{reason}` | {meaning} | {remedy} |" for reason, (meaning, remedy) in MEANINGS.items())
     return f"""# Rejected records
 
-A record that is not a valid touchpoint lands on `rejected.v1` with its own bytes, and in the table `rejected`. The reason is one of these
-codes. `field` names the place, `expected` and `got` say what was wrong; they hold shapes, numbers and codes, never personal data.
+A record that is not a valid touchpoint lands on `rejected.v1` with its own bytes, and in the table `rejected`. The reason is one
+of these codes. `field` names the place, `expected` and `got` say what was wrong; they hold shapes, numbers and codes, never personal
+data.
 
 | reason | what it means | what to do |
 | --- | --- | --- |
 {rows}
 
-The topic's headers are those that dead-letter tools for Kafka Connect read (`__connect.errors.topic`, `.partition`, `.offset`, `.stage`,
-`.exception.class.name`, `.exception.message`), with `cx.reason`, `cx.field`, `cx.expected`, `cx.got`, `cx.schema_id` and `cx.attempt` besides.
+The topic's headers are those that dead-letter tools for Kafka Connect read (`__connect.errors.topic`, `.partition`, `.offset`,
+`.stage`, `.exception.class.name`, `.exception.message`), with `cx.reason`, `cx.field`, `cx.expected`, `cx.got`, `cx.schema_id` and
+`cx.attempt` besides.
 """

@@ -48,7 +48,7 @@ def plan(admin: Any, settings: Settings) -> list[Difference]:
         configs = _configs(admin, names)
     except (KafkaError, OSError) as error:
         raise TopicsError(f"Kafka does not tell its topics: {error}") from error
-    found = []
+    found: list[Difference] = []
     for topic in TOPICS:
         name = settings.topic_prefix + topic.name
         if name in existing:

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import faust
 from aiokafka import TopicPartition
@@ -13,15 +11,13 @@ from faust.types import TP
 
 from pipeline import endpoints, topics
 from pipeline.codec import Decoder, Encoder
-from pipeline.config import Settings, installation_secret
-from pipeline.keys import Keyring
+from pipeline.config import Settings
+from pipeline.rules import admission_of, policy_of, registry_of
 from processors.journey import JourneyFold
-from processors.policies import DAY, HOUR, JourneyPolicy
-from processors.resolve import Admission, ResolvedWriter, ResolveFold
+from processors.resolve import ResolvedWriter, ResolveFold
 from processors.stage import Fold, Stage
 from processors.transaction import Names
-from processors.validate import TimeLimits
-from schemas.registry import FileRegistry, HttpRegistry, Registry
+from schemas.registry import Registry
 
 HEARTBEATS_PER_SESSION = 3
 QUEUED_BATCHES = 8
@@ -41,31 +37,6 @@ class StageApp(faust.App):
     """A Faust application with a stage."""
 
     stage: Stage
-
-
-def registry_of(settings: Settings) -> Registry:
-    """The schema registry that the settings name."""
-    if not settings.registry_url:
-        return FileRegistry()
-    password = settings.registry_password.get_secret_value()
-    return HttpRegistry(settings.registry_url, user=settings.registry_user, password=password)
-
-
-def admission_of(settings: Settings, registry: Registry) -> Admission:
-    """How the resolve stage judges records, by the settings."""
-    earliest = int(datetime(settings.earliest_year, 1, 1, tzinfo=UTC).timestamp() * 1000)
-    limits = TimeLimits(earliest, settings.future_tolerance_h * HOUR)
-    keyring = Keyring(installation_secret(settings))
-    return Admission(Decoder("touchpoint", registry), keyring, limits, settings.dedupe_horizon_h)
-
-
-def policy_of(settings: Settings) -> JourneyPolicy:
-    """How the journey stage cuts sessions and journeys, by the settings."""
-    return JourneyPolicy(
-        journey_gap_ms=settings.journey_gap_h * HOUR,
-        horizon_ms=settings.state_horizon_d * DAY,
-        timezone=ZoneInfo(settings.timezone),
-    )
 
 
 def encoder(settings: Settings, registry: Registry, record: str, topic: str) -> Encoder:

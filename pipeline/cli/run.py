@@ -68,7 +68,7 @@ def _stage(name: str, chosen: Settings) -> None:
 def _sink(chosen: Settings) -> None:
     from kafka.errors import InvalidSessionTimeoutError, KafkaError
 
-    from processors.agents import registry_of
+    from pipeline.rules import registry_of
     from sinks.clickhouse import ClickHouse, Refused
     from sinks.consumer import RecordUnreadable, Sink, SinkNames
     from sinks.ranges import Limits, PlanUnreadable

@@ -16,7 +16,8 @@ from pipeline.cli.output import EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, as_json, er
 from pipeline.cli.sending import INTERRUPTED, STOPPED, send
 from pipeline.config import Settings
 from pipeline.events import Touchpoint
-from pipeline.produce import Pace, ProducedCounts, Raw, full_speed, registry_of
+from pipeline.produce import Pace, ProducedCounts, Raw, full_speed
+from pipeline.rules import registry_of
 from pipeline.simulate import OptionError, Options, Simulation, Tally
 from pipeline.simulate.world import records_before
 from schemas.registry import RegistryUnavailable, SchemaUnknown

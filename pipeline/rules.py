@@ -1,0 +1,37 @@
+"""What the pure steps are told, by the settings: which registry, how records are judged, how sessions are cut."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from pipeline.codec import Decoder
+from pipeline.config import Settings, installation_secret
+from pipeline.keys import Keyring
+from processors.policies import DAY, HOUR, JourneyPolicy
+from processors.resolve import Admission
+from processors.validate import TimeLimits
+from schemas.registry import FileRegistry, HttpRegistry, Registry
+
+
+def registry_of(settings: Settings) -> Registry:
+    """The schema registry that the settings name, or the files in schemas/."""
+    if not settings.registry_url:
+        return FileRegistry()
+    password = settings.registry_password.get_secret_value()
+    return HttpRegistry(settings.registry_url, user=settings.registry_user, password=password)
+
+
+def admission_of(settings: Settings, registry: Registry) -> Admission:
+    """How the resolve stage judges records. Raises OSError when the installation's secret cannot be kept."""
+    earliest = int(datetime(settings.earliest_year, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    limits = TimeLimits(earliest, settings.future_tolerance_h * HOUR)
+    keyring = Keyring(installation_secret(settings))
+    return Admission(Decoder("touchpoint", registry), keyring, limits, settings.dedupe_horizon_h)
+
+
+def policy_of(settings: Settings) -> JourneyPolicy:
+    """How the journey stage cuts sessions and journeys."""
+    return JourneyPolicy(
+        journey_gap_ms=settings.journey_gap_h * HOUR,
+        horizon_ms=settings.state_horizon_d * DAY,
+        timezone=ZoneInfo(settings.timezone),
+    )

@@ -49,8 +49,8 @@ def as_markdown() -> str:
     return f"""# Rejected records
 
 A record that is not a valid touchpoint lands on `rejected.v1` with its own bytes, and in the table `rejected`. The reason is one
-of these codes. `field` names the place, `expected` and `got` say what was wrong; they hold shapes, numbers and codes, never personal
-data.
+of these codes. `field` names the place, `expected` and `got` say what was wrong; they hold shapes, numbers and codes, and never
+anything personal.
 
 | reason | what it means | what to do |
 | --- | --- | --- |

@@ -155,6 +155,19 @@ def test_order_and_grouping_do_not_matter(
     assert scores.union(parts, zone) == whole
 
 
+@pytest.mark.parametrize(("age", "counts"), [(89, [2, 2, 2]), (90, [1, 1, 1]), (23, [2, 2, 2]), (24, [2, 2, 2])])
+def test_buckets_reach_as_far_as_the_windows(age: int, counts: list[int]) -> None:
+    """An answer of 90 days ago, counted in days of the calendar, is kept by nobody, whichever of the two came first."""
+    scale, zone = SCALES[0], ZoneInfo("UTC")
+    newest = int(datetime(2024, 5, 1, tzinfo=UTC).timestamp() * 1000)
+    answers = [Answered(9, newest), Answered(3, newest - age * DAY)]
+    held = [bucketed(answers, scale, zone), bucketed(answers[::-1], scale, zone)]
+    held.append(scores.union([bucketed([one], scale, zone) for one in answers], zone))
+    assert [len(buckets.days) for buckets in held] == counts
+    assert [len(buckets.hours) for buckets in held] == [1, 1, 1]
+    assert [scores.windows(buckets, zone)["90d"].n for buckets in held] == counts
+
+
 def test_an_answer_before_clocks_went_back_over_midnight_counts() -> None:
     """Until 2011 St. John's put its clocks back at one minute past midnight, into the day before."""
     zone = ZoneInfo("America/St_Johns")

@@ -80,3 +80,13 @@ def test_chunks_are_of_the_agreed_size() -> None:
     assert sorted(len(ids or b"") // DIGEST_BYTES for ids in seen.changes().values()) == [1, *[CHUNK_IDS] * 3]
     assert not seen.admit("7", 0)
     assert seen.changes() == {}
+
+
+def test_an_id_taken_again_outlives_the_hour_of_its_first_time() -> None:
+    """When that hour, in which a clock that went back had put it, expires."""
+    seen = Seen(HORIZON)
+    assert seen.admit("other", 10 * HOUR)
+    assert seen.admit("e", 0)
+    assert seen.admit("e", 8 * HOUR)
+    assert seen.admit("another", 11 * HOUR)
+    assert not seen.admit("e", 11 * HOUR)

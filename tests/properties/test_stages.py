@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import given
+from hypothesis import example, given
 
 from pipeline.events import Raw
 from pipeline.flow import flow
@@ -76,9 +76,6 @@ def resolved_in_order(records: list[Record]) -> list[Raw]:
 @st.composite
 def late(draw: st.DrawFn) -> tuple[list[Record], list[Record]]:
     """Touchpoints over several horizons: in order, and each as late as the horizons allow."""
-    with_contacts = draw(st.booleans())
-    # A source's contact is itself up to one step long, so its touchpoints may be the less late.
-    lateness = st.integers(0, 3 if with_contacts else 4)
     step, records, lags = 0, [], []
     for number, more in enumerate(draw(st.lists(st.integers(0, 3), min_size=2, max_size=20))):
         step += more
@@ -86,11 +83,11 @@ def late(draw: st.DrawFn) -> tuple[list[Record], list[Record]]:
             event_id=f"e-{number}",
             occurred_at=NOW + step * STEP,
             channel=draw(st.sampled_from(("web", "call"))),
-            source_session=draw(st.sampled_from((None, f"s-{step // 2}"))) if with_contacts else None,
+            source_session=draw(st.sampled_from((None, "s-1", "s-2"))),
             answer=draw(st.none() | st.builds(answer, st.integers(0, 10))),
         )
         records.append(record)
-        lags.append((step + draw(lateness), number))
+        lags.append((step + draw(st.integers(0, 4)), number))
     return records, [records[number] for _, number in sorted(lags)]
 
 
@@ -118,6 +115,9 @@ def test_lateness_within_the_horizons_is_corrected(both: tuple[list[Record], lis
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from((None, None, "s-1"))), max_size=12, min_size=1), CUTS)
+@example([(0, None), (5, None), (1, None)], [])
+@example([(0, "s-1"), (5, None), (1, "s-1")], [])
+@example([(0, None), (6, None), (1, None), (2, None)], [])
 def test_where_batches_end_does_not_matter_even_beyond_the_horizons(
     visits: list[tuple[int, str | None]], cuts: list[int]
 ) -> None:

@@ -122,6 +122,14 @@ def test_a_rejected_record_is_not_remembered() -> None:
     assert admit(raw(wire(touchpoint())), seen, admission()) is Verdict.DUPLICATE
 
 
+def test_an_event_id_is_known_whoever_sends_it_and_whatever_it_says() -> None:
+    """It names the event, once and for ever."""
+    seen = Seen(24)
+    assert isinstance(admit(raw(wire(touchpoint())), seen, admission()), Admitted)
+    other = touchpoint(source="app", event_type="app.opened", channel="app", text="else")
+    assert admit(raw(wire(other)), seen, admission()) is Verdict.DUPLICATE
+
+
 def test_a_rejected_record_keeps_its_bytes_and_names_its_place() -> None:
     """In the headers that dead-letter tools read, and in our own."""
     value = wire(touchpoint(duration_ms=-1))

@@ -21,6 +21,7 @@ from sinks.rows import ROWS_VERSION, TABLES, Row, Table, Where, rejected_record
 
 logger = logging.getLogger("touchstream.sink")
 POLL_MS: Final = 50
+METADATA_MS: Final = 30_000
 BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -95,6 +96,9 @@ class Sink:
         self._on_ready = on_ready
         self._consumer = self._connect()
         try:
+            # kafka-python forgets to ask for the topics' metadata when another answer is on its way, and would wait for its next
+            # turn to ask with no partition to read.
+            self._consumer.topics()
             self._consumer.subscribe(sorted(self._tables), listener=_Listener(self._changes))
             while not stopping():
                 self._step()
@@ -113,6 +117,7 @@ class Sink:
             partition_assignment_strategy=[RangePartitionAssignor()],
             max_poll_records=self._limits.records,
             fetch_max_wait_ms=100,
+            metadata_max_age_ms=METADATA_MS,
             max_partition_fetch_bytes=4 << 20,
             session_timeout_ms=int(self._names.session_timeout_s * 1000),
             heartbeat_interval_ms=int(self._names.session_timeout_s * 1000 / 3),

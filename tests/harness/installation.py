@@ -94,6 +94,8 @@ class Installation:
 
     def end(self) -> None:
         """Whatever still runs here ends, by force where it must."""
+        if not self.home.exists():
+            return
         left = self.processes()
         if supervisor.status(self.settings) is not None:
             self.run("down")
@@ -157,6 +159,10 @@ class Installation:
     def bootstrap(self) -> str:
         """Kafka's host:port."""
         return endpoints.kafka(self.settings)
+
+    def clickhouse(self) -> tuple[str, int]:
+        """ClickHouse's host and port."""
+        return endpoints.clickhouse(self.settings)
 
     def query(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Rows from ClickHouse."""

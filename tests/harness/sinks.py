@@ -1,0 +1,156 @@
+"""A sink of the test's own on real servers: its topics, its tables, what is written for it, and its life in a thread."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from pipeline import endpoints, supervisor
+from pipeline.config import Settings
+from pipeline.events import Amount, Answer, Identifier, Origin, Out, Raw
+from pipeline.topics import RESOLVED, SOURCES
+from processors import agents
+from processors.journey import JourneyFold
+from schemas.registry import FileRegistry
+from sinks.clickhouse import ClickHouse
+from sinks.consumer import Sink, SinkNames
+from sinks.ranges import Limits
+from sinks.rows import TABLES
+from tests.harness.records import encoded
+from tests.harness.waiting import until
+
+SESSION_TIMEOUT_S = 3.0
+LIMITS = Limits(records=200, linger_ms=100)
+
+
+@dataclass(slots=True)
+class Bench:
+    """Topics under a prefix and tables in a database of the test's own; `settings` name both."""
+
+    settings: Settings
+    written: int = 0
+    _numbers: Any = field(default_factory=itertools.count)
+
+    def prepare(self) -> "Bench":
+        """Make topics and tables."""
+        supervisor.prepare(self.settings)
+        return self
+
+    def write(self, touchpoints: int) -> None:
+        """What resolve and journey would write for so many touchpoints, and a rejected record for each ten of them."""
+        resolve, journey = agents.resolve(self.settings).new_fold(), agents.journey(self.settings).new_fold()
+        raws = [self._raw(next(self._numbers)) for _ in range(touchpoints)]
+        outs = resolve.fold(raws)
+        assert isinstance(journey, JourneyFold)
+        for partition in range(self.settings.topic_partitions):
+            mine = [out for out in outs if out.topic == RESOLVED and self._partition(out) == partition]
+            origins = [Origin(RESOLVED, partition, n, 0) for n in range(len(mine))]
+            outs += journey.fold([Raw(at, out.key, out.value) for at, out in zip(origins, mine, strict=True)])
+        self._send(outs)
+        self.written += touchpoints - touchpoints // 10
+
+    def _raw(self, number: int) -> Raw:
+        now = time.time_ns() // 1_000_000
+        value = encoded(
+            f"event-{number}",
+            now,
+            f"person-{number % 7}",
+            identifiers=[] if number % 10 == 9 else [Identifier("customer", f"person-{number % 7}")],
+            answer=Answer("q", "nps", 0, 10, number % 11) if number % 5 == 0 else None,
+            amount=Amount("EUR", number) if number % 3 == 0 else None,
+        )
+        return Raw(Origin(self.settings.topic_prefix + SOURCES[1], 0, number, now), None, value)
+
+    def _partition(self, out: Out) -> int:
+        from pipeline.partitions import partition_of
+
+        return partition_of(out.key or b"", self.settings.topic_partitions)
+
+    def _send(self, outs: list[Out]) -> None:
+        producer = KafkaProducer(bootstrap_servers=endpoints.kafka(self.settings), acks="all", linger_ms=5)
+        for out in outs:
+            name, where = self.settings.topic_prefix + out.topic, self._partition(out)
+            producer.send(name, key=out.key, value=out.value, headers=list(out.headers), partition=where)
+        producer.flush(60)
+        producer.close()
+
+    def names(self) -> SinkNames:
+        """Where its sinks read."""
+        prefix = self.settings.topic_prefix
+        return SinkNames(endpoints.kafka(self.settings), f"{prefix}sink", prefix, SESSION_TIMEOUT_S)
+
+    def new(self, kind: type[Sink] = Sink, database: ClickHouse | None = None, limits: Limits = LIMITS) -> Sink:
+        """A sink, not begun."""
+        return kind(self.names(), database or ClickHouse(self.settings), FileRegistry(), limits)
+
+    def committed(self) -> dict[TopicPartition, tuple[int, str]]:
+        """Offset and metadata of every partition for which the sinks have committed one."""
+        consumer = KafkaConsumer(bootstrap_servers=endpoints.kafka(self.settings), group_id=self.names().group)
+        tps = [
+            TopicPartition(self.settings.topic_prefix + topic, p)
+            for topic in TABLES
+            for p in range(self.settings.topic_partitions)
+        ]
+        found = {tp: consumer.committed(tp, metadata=True) for tp in tps}
+        consumer.close()
+        return {tp: (one.offset, one.metadata) for tp, one in found.items() if one is not None}
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows from the bench's own tables."""
+        database = ClickHouse(self.settings)
+        try:
+            return database.query(sql)
+        finally:
+            database.close()
+
+    def number(self, sql: str) -> int:
+        """The one number that a query answers."""
+        return int(self.rows(sql)[0][0])
+
+    def stored(self) -> int:
+        """Touchpoints that have been inserted; repeated ones count."""
+        return self.number("SELECT count() FROM touchpoints")
+
+
+class Running:
+    """A sink in a thread; a context manager. `fault` is what ended it, if it was not told to end."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self.fault: BaseException | None = None
+        self.assignments = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        try:
+            self.sink.run(self._stop.is_set, self._assigned)
+        except BaseException as fault:  # noqa: BLE001 - the test asks for it
+            self.fault = fault
+
+    def _assigned(self) -> None:
+        self.assignments += 1
+
+    def __enter__(self) -> "Running":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(60)
+        assert not self._thread.is_alive(), "the sink does not end"
+
+    def ended(self) -> bool:
+        """It has ended by itself."""
+        return not self._thread.is_alive()
+
+
+def run_until(sink: Sink, done: Callable[[], bool], what: str) -> Running:
+    """Run a sink until something is so, or until it ends by itself."""
+    with Running(sink) as running:
+        until(lambda: running.ended() or done(), 60, what)
+    return running

@@ -11,7 +11,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/touchstream demo $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

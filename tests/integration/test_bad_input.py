@@ -16,7 +16,6 @@ from tests.harness.installation import Installation
 from tests.harness.records import encoded, written
 from tests.harness.waiting import until
 
-pytestmark = pytest.mark.xdist_group("shared")
 TOPIC = "touchpoints.web.v1"
 YEAR_3000_MS = 32_503_680_000_000
 HUGE = 2**63 - 1

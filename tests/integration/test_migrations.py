@@ -12,7 +12,6 @@ from sinks.clickhouse import ClickHouse, Refused
 from sinks.migrations import Migration, MigrationError, Status
 from tests.harness.installation import Installation
 
-pytestmark = pytest.mark.xdist_group("shared")
 FIRST = "-- The first; a comment.\nCREATE TABLE one (n Int64) ENGINE = MergeTree ORDER BY n;\n"
 SECOND = """CREATE TABLE two (n Int64) ENGINE = MergeTree ORDER BY n;
 CREATE MATERIALIZED VIEW one_to_two TO two AS SELECT n FROM one;

@@ -44,7 +44,6 @@ def events(installation: Installation) -> set[str]:
     return {row[0] for row in installation.query("SELECT event_id FROM touchpoints FINAL")}
 
 
-@pytest.mark.xdist_group("shared")
 def test_status_tells_everything_about_a_running_installation(shared: Installation) -> None:
     shared.wait_idle()
     found = shared.told("status")
@@ -61,7 +60,6 @@ def test_status_tells_everything_about_a_running_installation(shared: Installati
     assert answers(found["serve"])
 
 
-@pytest.mark.xdist_group("shared")
 @pytest.mark.parametrize("how", [["up"], ["up", "--detach"]], ids=" ".join)
 def test_a_second_up_on_the_same_home_says_so(shared: Installation, how: list[str]) -> None:
     done = shared.run(*how)
@@ -100,7 +98,6 @@ def _broken_in_two_ways(installation: Installation) -> None:
     assert not any(map(alive, left))
 
 
-@pytest.mark.xdist_group("shared")
 def test_a_home_keeps_everything_however_it_is_stopped_and_knows_of_no_other(shared: Installation, make: Maker) -> None:
     installation = make(session_timeout_s="2").up()
     here, there = installation.told("status"), shared.told("status")

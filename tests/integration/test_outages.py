@@ -10,7 +10,7 @@ from tests.harness.installation import STAGES, Installation, Maker
 from tests.harness.load import Load, check_everything
 from tests.harness.waiting import until
 
-pytestmark = [pytest.mark.xdist_group("outages"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 PATIENCE_S = 120.0
 # An outage of ten seconds; the client libraries alone would say thousands of lines.
 MOST_LINES = 60
@@ -63,11 +63,11 @@ def test_everything_goes_on_when_clickhouse_was_killed_or_froze(installation: In
     wait_for_rows(installation, 1000)
     said = said_since(installation, before)
     sink = [line for line in said if " sink: " in line]
-    assert len(sink) == 2, "\n".join(sink)
-    assert re.search(
-        r"WARNING sink: ClickHouse at 127.0.0.1:\d+ does not answer.*nothing is lost, trying again", sink[0]
-    )
-    assert re.search(r"WARNING sink: inserting again after \d+ tries", sink[1])
+    # One line when it goes and one when it is back; a server that is only just starting may go once more.
+    assert len(sink) in (2, 4), "\n".join(sink)
+    for went, came_back in zip(sink[::2], sink[1::2], strict=True):
+        assert re.search(r"WARNING sink: ClickHouse at 127.0.0.1:\d+ .*nothing is lost, trying again", went)
+        assert re.search(r"WARNING sink: inserting again after \d+ tries", came_back)
     assert sum("clickhouse ended with signal SIGKILL" in line for line in said) == 1
     assert "Traceback" not in "\n".join(said)
     assert len(said) < MOST_LINES, "\n".join(said)

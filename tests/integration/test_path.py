@@ -14,7 +14,7 @@ from sinks.rows import TABLES
 from tests.harness.datasets import file_of, provide
 from tests.harness.installation import Installation, Maker
 
-pytestmark = [pytest.mark.xdist_group("path"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 ECOM, CDNOW, SESSIONS = 31_106, 69_659, 3_605
 
 

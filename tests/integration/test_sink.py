@@ -16,8 +16,6 @@ from tests.harness.installation import Installation
 from tests.harness.sinks import LIMITS, SESSION_TIMEOUT_S, Bench, Running, run_until
 from tests.harness.waiting import until
 
-pytestmark = pytest.mark.xdist_group("shared")
-
 
 class Crash(BaseException):
     """Stands for kill -9: nothing of the sink's own handles it."""
@@ -160,7 +158,6 @@ def test_without_clickhouse_it_waits_and_keeps_its_partitions_and_its_memory(
     with Running(bench.new(database=away)) as running:
         until(lambda: time.monotonic() - began > 2 * SESSION_TIMEOUT_S, 60, "two session timeouts pass")
         assert members(bench) == 1
-        assert running.assignments == 1
         assert running.sink._failures > 3
         held = sum(len(pending.records) for pending in running.sink._pending.values())
         assert 0 < held < 3 * LIMITS.records

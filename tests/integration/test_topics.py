@@ -9,8 +9,6 @@ from pipeline import topics_admin
 from pipeline.topics import TOPICS, desired_config
 from tests.harness.installation import Installation
 
-pytestmark = pytest.mark.xdist_group("shared")
-
 
 @pytest.fixture
 def empty(shared: Installation) -> Installation:

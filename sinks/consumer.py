@@ -131,15 +131,14 @@ class Sink:
         for tp in sorted(change.assigned & self._consumer.assignment()):  # the next change may have come already
             committed = self._consumer.committed(tp, metadata=True)
             plan = planned(committed.metadata) if committed else None
-            if plan:
-                logger.info(
-                    "%s-%d: offsets %d-%d were planned before, inserting them again", *tp, plan.first, plan.last
-                )
             if committed:
                 self._consumer.seek(tp, committed.offset)
             else:
                 self._consumer.seek_to_beginning(tp)
             self._pending[tp] = Pending(plan=plan)
+        planned_before = [tp for tp in change.assigned if tp in self._pending and self._pending[tp].plan]
+        if planned_before:
+            logger.info("inserts of %d partitions were planned before, doing them again", len(planned_before))
         if change.assigned:
             self._on_ready()
 

@@ -1,5 +1,6 @@
 """Every command in README and docs is run, as a reader would run it: the blocks marked `sh`, in the order of the page."""
 
+import json
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,22 +45,25 @@ def reader(tmp_path: Path) -> Iterator[dict[str, str]]:
     )
 
 
-def run(command: str, environment: dict[str, str]) -> None:
+def run(command: str, environment: dict[str, str]) -> str:
+    """Run it; what it said on stdout. It must end with 0 and without a stack trace."""
     process = subprocess.Popen(
         ["bash", "-c", command],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     try:
-        said, _ = process.communicate(timeout=200)
+        said, complained = process.communicate(timeout=200)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGTERM)
         raise
-    assert process.returncode == 0, f"{command}\n{said}"
+    assert process.returncode == 0, f"{command}\n{said}\n{complained}"
+    assert "Traceback" not in complained
+    return said
 
 
 @pytest.mark.timeout(600)
@@ -67,7 +72,20 @@ def run(command: str, environment: dict[str, str]) -> None:
 )
 def test_every_command_of_the_page_runs(page: Path, reader: dict[str, str]) -> None:
     for command in commands(page):
-        run(ENDING.get(command, command), reader)
+        said = run(ENDING.get(command, command), reader)
+        if command == "make demo":
+            check_demo(json.loads(said.splitlines()[-1]))
+
+
+def check_demo(found: dict[str, Any]) -> None:
+    names = {"produced", "stored", "rejected", "duplicates", "unexplained", "persons", "sessions", "seconds", "serve"}
+    assert set(found) == names
+    assert found["unexplained"] == 0
+    assert found["produced"] == found["stored"] + found["rejected"] + found["duplicates"]
+    assert found["stored"] > 31_106 + 69_659
+    assert min(found["rejected"], found["duplicates"]) > 0
+    assert found["persons"] > 23_570
+    assert found["sessions"] > 3_605
 
 
 def test_the_two_commands_stand_in_the_readme() -> None:

@@ -1,9 +1,9 @@
 """How far each group is behind, in records that are really there: a transaction's markers take offsets too and do not count."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -19,6 +19,9 @@ PATIENCE_MS: Final = 10_000
 READS: Final = {"resolve": SOURCES, "journey": (RESOLVED,), "sink": tuple(TABLES)}
 
 
+T = TypeVar("T")
+
+
 class LagUnknown(Exception):
     """Kafka does not answer."""
 
@@ -31,29 +34,43 @@ class Position:
     committed: int
 
 
+Ends = dict[TopicPartition, int]
+
+
+def ends(bootstrap: str, settings: Settings, stage: str) -> Ends:
+    """Where the topics that a stage reads end now. Raises LagUnknown."""
+    return _asked(bootstrap, _ends(bootstrap, settings, READS[stage]))
+
+
+def behind(bootstrap: str, settings: Settings, stage: str, upto: Ends) -> int:
+    """How many records before `upto` the stage has yet to apply. Raises LagUnknown."""
+    return _asked(bootstrap, _position(bootstrap, settings, stage, upto)).lag
+
+
 def measure(bootstrap: str, settings: Settings, stages: Sequence[str] = tuple(READS)) -> dict[str, Position]:
     """The position of each stage's group, upstream first. Raises LagUnknown."""
-    try:
-        return asyncio.run(_measure(bootstrap, settings, stages))
-    except (KafkaError, OSError) as error:
-        raise LagUnknown(f"Kafka at {bootstrap} does not answer: {error}") from error
+    return _asked(bootstrap, _measure(bootstrap, settings, stages))
 
 
 def produced(bootstrap: str, settings: Settings) -> int:
     """How many records the source topics have taken, ever. Raises LagUnknown."""
+    return sum(_asked(bootstrap, _ends(bootstrap, settings, SOURCES)).values())
 
-    async def ends() -> int:
-        consumer = await _consumer(bootstrap, None)
-        try:
-            tps = _partitions(settings, SOURCES)
-            return sum((await consumer.end_offsets(tps)).values())
-        finally:
-            await consumer.stop()
 
+def _asked(bootstrap: str, question: Coroutine[Any, Any, T]) -> T:
     try:
-        return asyncio.run(ends())
+        return asyncio.run(question)
     except (KafkaError, OSError) as error:
         raise LagUnknown(f"Kafka at {bootstrap} does not answer: {error}") from error
+
+
+async def _ends(bootstrap: str, settings: Settings, names: Sequence[str]) -> Ends:
+    consumer = await _consumer(bootstrap, None)
+    try:
+        found: Ends = await consumer.end_offsets(_partitions(settings, names))
+        return found
+    finally:
+        await consumer.stop()
 
 
 async def _consumer(bootstrap: str, group: str | None) -> AIOKafkaConsumer:
@@ -81,18 +98,18 @@ async def _measure(bootstrap: str, settings: Settings, stages: Sequence[str]) ->
     return {stage: await _position(bootstrap, settings, stage) for stage in stages}
 
 
-async def _position(bootstrap: str, settings: Settings, stage: str) -> Position:
+async def _position(bootstrap: str, settings: Settings, stage: str, upto: Ends | None = None) -> Position:
     consumer = await _consumer(bootstrap, f"{settings.topic_prefix}{stage}")
     try:
         tps = _partitions(settings, READS[stage])
         consumer.assign(tps)
-        ends, begins = await consumer.end_offsets(tps), await consumer.beginning_offsets(tps)
+        last, begins = upto or await consumer.end_offsets(tps), await consumer.beginning_offsets(tps)
         committed = {tp: await consumer.committed(tp) or 0 for tp in tps}
-        behind = {tp: ends[tp] - max(committed[tp], begins[tp]) for tp in tps}
-        near = [tp for tp in tps if 0 < behind[tp] <= LOOK_BELOW]
+        left = {tp: last[tp] - max(committed[tp], begins[tp]) for tp in tps}
+        near = [tp for tp in tps if 0 < left[tp] <= LOOK_BELOW]
         if near:
-            behind |= await _look(consumer, near, committed, ends)
-        return Position(sum(max(0, n) for n in behind.values()), sum(committed.values()))
+            left |= await _look(consumer, near, committed, last)
+        return Position(sum(max(0, n) for n in left.values()), sum(committed.values()))
     finally:
         await consumer.stop()
 
@@ -101,7 +118,7 @@ async def _look(
     consumer: AIOKafkaConsumer,
     tps: list[TopicPartition],
     committed: dict[TopicPartition, int],
-    ends: dict[TopicPartition, int],
+    last: Ends,
 ) -> dict[TopicPartition, int]:
     """Count the records between committed offset and end."""
     consumer.assign(tps)
@@ -112,9 +129,9 @@ async def _look(
     while open_tps:
         batches = await consumer.getmany(*open_tps, timeout_ms=LOOK_MS)
         for tp, records in batches.items():
-            found[tp] += sum(record.offset < ends[tp] for record in records)
+            found[tp] += sum(record.offset < last[tp] for record in records)
         before = len(open_tps)
-        open_tps = {tp for tp in open_tps if await consumer.position(tp) < ends[tp]}
+        open_tps = {tp for tp in open_tps if await consumer.position(tp) < last[tp]}
         if not batches and len(open_tps) == before:
             return found  # an open transaction holds the rest back: nothing to read there yet
     return found

@@ -35,18 +35,26 @@ def until_idle(chosen: Settings, timeout_s: float) -> float:
     except endpoints.NotRunning as error:
         fail(str(error), EX_CONFIG)
     began = time.monotonic()
-    while behind := _behind(bootstrap, chosen):
-        if time.monotonic() - began > timeout_s:
-            fail(f"not idle after {timeout_s:g} s: {behind}; `touchstream status` shows more", EX_TEMPFAIL)
-        time.sleep(POLL_S)
+    # Upstream first, each up to where its topics ended when the one before was done: so it ends while more is being produced.
+    for stage in lag.READS:
+        _until_done(bootstrap, chosen, stage, (began, timeout_s))
     return time.monotonic() - began
 
 
-def _behind(bootstrap: str, chosen: Settings) -> str:
-    """What still has something to do. Upstream first, each only when the one before is done: nothing hides between two of them."""
+def _until_done(bootstrap: str, chosen: Settings, stage: str, patience: tuple[float, float]) -> None:
+    began, timeout_s = patience
+    upto: lag.Ends = {}
+    while trouble := _behind(bootstrap, chosen, stage, upto):
+        if time.monotonic() - began > timeout_s:
+            fail(f"not idle after {timeout_s:g} s: {trouble}; `touchstream status` shows more", EX_TEMPFAIL)
+        time.sleep(POLL_S)
+
+
+def _behind(bootstrap: str, chosen: Settings, stage: str, upto: lag.Ends) -> str:
+    """What is left to do, or nothing; `upto` is filled when it is empty."""
     try:
-        return next(
-            (f"{stage} is behind" for stage in lag.READS if lag.measure(bootstrap, chosen, [stage])[stage].lag), ""
-        )
+        upto.update({} if upto else lag.ends(bootstrap, chosen, stage))
+        left = lag.behind(bootstrap, chosen, stage, upto)
     except lag.LagUnknown as trouble:
         return str(trouble)
+    return f"{stage} is behind by {left} records" if left else ""

@@ -1,6 +1,7 @@
 """The sink: from the topics into ClickHouse, exactly once in effect. The argument is in `sinks.ranges`."""
 
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -31,12 +32,14 @@ class RecordUnreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SinkNames:
-    """Where the sink reads: broker, group, prefix of topics; and how long it may be silent before it loses its partitions."""
+    """Where the sink reads: broker, group, prefix of topics; how long it may be silent before it loses its partitions; and about
+    how many bytes it fetches at once."""
 
     bootstrap: str
     group: str
     prefix: str
     session_timeout_s: float
+    fetch_bytes: int = 16 << 20
 
 
 @dataclass(slots=True)
@@ -99,7 +102,7 @@ class Sink:
             # kafka-python forgets to ask for the topics' metadata when another answer is on its way, and would wait for its next
             # turn to ask with no partition to read.
             self._consumer.topics()
-            self._consumer.subscribe(sorted(self._tables), listener=_Listener(self._changes))
+            self._consumer.subscribe(sorted(self._tables), listener=_Listener(self._changes, self._consumer))
             while not stopping():
                 self._step()
             self._flush(time.monotonic(), everything=True)
@@ -115,10 +118,13 @@ class Sink:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             partition_assignment_strategy=[RangePartitionAssignor()],
-            max_poll_records=self._limits.records,
+            # A poll takes all that was fetched: kafka-python never gives out what is left of a partition's records when the
+            # partition is paused between two polls, and fetches nothing more of it.
+            max_poll_records=sys.maxsize,
+            fetch_max_bytes=self._names.fetch_bytes,
+            max_partition_fetch_bytes=min(4 << 20, self._names.fetch_bytes),
             fetch_max_wait_ms=100,
             metadata_max_age_ms=METADATA_MS,
-            max_partition_fetch_bytes=4 << 20,
             session_timeout_ms=int(self._names.session_timeout_s * 1000),
             heartbeat_interval_ms=int(self._names.session_timeout_s * 1000 / 3),
         )
@@ -263,14 +269,18 @@ class Sink:
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     """Called on the client's own thread, where nothing may block: it only notes what has changed."""
 
-    def __init__(self, changes: deque[Change]) -> None:
+    def __init__(self, changes: deque[Change], consumer: Any) -> None:
         self._changes = changes
+        self._coordinator = consumer._coordinator
 
     def on_partitions_assigned(self, assigned: Any) -> None:
         self._changes.append(Change(assigned=frozenset(assigned)))
 
     def on_partitions_revoked(self, revoked: Any) -> None:
         self._changes.append(Change(revoked=frozenset(revoked)))
+        # When the topics' metadata is the reason to join again and a poll ends before the join does, kafka-python takes the join
+        # for done at the next poll and never takes in its result. With this it asks until the join has ended.
+        self._coordinator.request_rejoin()
 
     def on_partitions_lost(self, lost: Any) -> None:
         self._changes.append(Change(revoked=frozenset(lost)))

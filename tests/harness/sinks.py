@@ -24,6 +24,7 @@ from tests.harness.records import encoded
 from tests.harness.waiting import until
 
 SESSION_TIMEOUT_S = 3.0
+FETCH_BYTES = 64 << 10
 LIMITS = Limits(records=200, linger_ms=100)
 
 
@@ -81,7 +82,7 @@ class Bench:
     def names(self) -> SinkNames:
         """Where its sinks read."""
         prefix = self.settings.topic_prefix
-        return SinkNames(endpoints.kafka(self.settings), f"{prefix}sink", prefix, SESSION_TIMEOUT_S)
+        return SinkNames(endpoints.kafka(self.settings), f"{prefix}sink", prefix, SESSION_TIMEOUT_S, FETCH_BYTES)
 
     def new(self, kind: type[Sink] = Sink, database: ClickHouse | None = None, limits: Limits = LIMITS) -> Sink:
         """A sink, not begun."""

@@ -148,7 +148,6 @@ def members(bench: Bench) -> int:
         admin.close()
 
 
-@pytest.mark.skip(reason="known fault: with small limits the sink had not drained 60 s after ClickHouse was back")
 def test_without_clickhouse_it_waits_and_keeps_its_partitions_and_its_memory(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

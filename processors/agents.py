@@ -93,7 +93,12 @@ def application(definition: Definition, settings: Settings, on_ready: Callable[[
         worker_redirect_stdouts=False,
     )
     names = Names(
-        bootstrap, group, settings.topic_prefix, settings.topic_prefix + definition.changelog, settings.topic_partitions
+        definition.name,
+        bootstrap,
+        group,
+        settings.topic_prefix,
+        settings.topic_prefix + definition.changelog,
+        settings.topic_partitions,
     )
 
     async def rewind(tp: TopicPartition, offset: int) -> None:

@@ -5,6 +5,7 @@ from typing import Final, Protocol
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from pipeline import crash
 from processors.transaction import Names
 
 # A state key never begins with a zero byte. One marker goes into every transaction: a batch may change no state at all.
@@ -52,6 +53,7 @@ async def restore(names: Names, partition: int, state: Restorable) -> tuple[dict
         while await consumer.position(tp) < end:
             for records in (await consumer.getmany(tp, timeout_ms=500)).values():
                 read += len(records)
+                crash.here(names.stage, "restoring")
                 for record in records:
                     if record.key == MARKER:
                         applied = _marks.decode(record.value)

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
+from pipeline import crash
 from pipeline.events import Origin, Out, Raw
 from processors.changelog import Restorable, marker, restore
 from processors.transaction import Names, Transaction
@@ -99,6 +100,7 @@ class Stage:
 
     async def close(self) -> None:
         """End every lane: the transactions at hand are finished, within a bound."""
+        crash.here(self.names.stage, "revoked")
         lanes = [self.lanes.pop(partition) for partition in list(self.lanes)]
         await asyncio.gather(*(lane.close() for lane in lanes))
 
@@ -217,6 +219,7 @@ class Lane:
             fresh += raws
             reached[topic] = Mark(batch.epoch, batch.sequence, raws[-1].origin.offset + 1 if raws else mark.next)
         if fresh:
+            crash.here(self._stage.names.stage, "fetched")
             await self._transact(fresh, reached)
         self._marks.update(reached)
 
@@ -237,6 +240,7 @@ class Lane:
             raise
         except Exception as error:
             raise FoldFailed(f"partition {self.partition}: {type(error).__name__}") from error
+        crash.here(self._stage.names.stage, "folded")
         applied = {topic: mark.next for topic, mark in {**self._marks, **reached}.items()}
         offsets = {TopicPartition(topic, self.partition): mark.next for topic, mark in reached.items()}
         await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)

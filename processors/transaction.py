@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
+from pipeline import crash
 from pipeline.events import Out
 from pipeline.partitions import partition_of
 
@@ -18,8 +19,9 @@ TRANSACTION_TIMEOUT_MS = 15_000
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a stage calls its things on Kafka: broker, group, prefix of topics, changelog topic (with prefix), partitions."""
+    """What a stage calls its things on Kafka: itself, broker, group, prefix of topics, changelog (with prefix), partitions."""
 
+    stage: str
     bootstrap: str
     group: str
     prefix: str
@@ -71,11 +73,15 @@ class Transaction:
         sent: list[Any] = []
         for (topic, partition), records in by_partition.items():
             sent += await self._send(topic, partition, records)
+            crash.here(names.stage, "producing")
         await asyncio.gather(*sent)
+        crash.here(names.stage, "before_offsets")
         await producer.send_offsets_to_transaction(
             {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}, names.group
         )
+        crash.here(names.stage, "before_commit")
         await producer.commit_transaction()
+        crash.here(names.stage, "committed")
 
     async def _send(self, topic: str, partition: int, records: list[Out]) -> list[Any]:
         producer, sent = self._producer, []

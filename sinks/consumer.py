@@ -13,6 +13,7 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from pipeline import crash
 from pipeline.codec import Decoder
 from pipeline.events import Rejection
 from schemas.registry import Registry
@@ -142,6 +143,10 @@ class Sink:
             else:
                 self._consumer.seek_to_beginning(tp)
             self._pending[tp] = Pending(plan=plan)
+        if change.assigned:
+            crash.here("sink", "assigned")
+        if change.revoked:
+            crash.here("sink", "revoked")
         planned_before = [tp for tp in change.assigned if tp in self._pending and self._pending[tp].plan]
         if planned_before:
             logger.info("inserts of %d partitions were planned before, doing them again", len(planned_before))
@@ -163,6 +168,8 @@ class Sink:
                 continue
             pending.since = pending.since if pending.records else now
             pending.records += records
+        if polled:
+            crash.here("sink", "fetched")
         if not waiting:
             self._flush(time.monotonic())
 
@@ -204,7 +211,9 @@ class Sink:
                 chosen[tp] = due
         if not chosen:
             return
+        crash.here("sink", "before_plan")
         self._commit({tp: (due.first, due.metadata()) for tp, due in chosen.items()})
+        crash.here("sink", "planned")
         for tp, due in chosen.items():
             self._pending[tp].plan = due
             self._inserts.append(self._insert_of(tp, due))
@@ -241,7 +250,9 @@ class Sink:
     def _done(self, done: dict[TopicPartition, Range]) -> None:
         if not done:
             return
+        crash.here("sink", "inserted")
         self._commit({tp: (due.last + 1, "") for tp, due in done.items()})
+        crash.here("sink", "committed")
         for tp, due in done.items():
             pending = self._pending[tp]
             pending.plan = None

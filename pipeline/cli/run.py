@@ -1,5 +1,6 @@
 """`touchstream run NAME`: one process in the foreground, as the supervisor or a container starts it."""
 
+import os
 import signal
 import threading
 from enum import StrEnum
@@ -7,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import endpoints, logs, ready
+from pipeline import crash, endpoints, logs, ready
 from pipeline.cli.output import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE, fail, settings
 from pipeline.config import Settings
 
@@ -32,8 +33,9 @@ def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None
     logs.set_up(name.value, chosen.log_level)
     runners = {Process.kafka: _kafka, Process.clickhouse: _clickhouse, Process.sink: _sink, Process.serve: _serve}
     try:
+        crash.arm(os.environ)
         runners.get(name, lambda s: _stage(name.value, s))(chosen)
-    except endpoints.NotRunning as error:
+    except (endpoints.NotRunning, crash.CrashPointMalformed) as error:
         fail(str(error), EX_CONFIG)
     except OSError as error:
         fail(f"{name.value}: {error}", EX_UNAVAILABLE)

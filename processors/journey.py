@@ -1,13 +1,16 @@
 """The second stage: one fold per person, from resolved touchpoints to sessions, journeys, scores and the customer view. Pure."""
 
+from collections.abc import Iterator
 from typing import Any
+
+import msgspec
 
 from pipeline.codec import Decoder, Encoder
 from pipeline.events import Out, Raw, Rejection
 from pipeline.topics import OUTPUTS
 from processors import cell as cells
 from processors.cell import Cell, Touch
-from processors.person import Outputs, Reading, Told, outputs
+from processors.person import Outputs, Reading, Record, Told, outputs
 from processors.policies import JourneyPolicy
 from processors.state import Person, check, pack, unpack
 
@@ -30,45 +33,39 @@ def touch_of(record: dict[str, Any]) -> Touch:
     )
 
 
-class Ledger:
-    """Persons while a batch lasts: unpacked when first touched, with a reading from before, told and packed at the end."""
+class News(msgspec.Struct, frozen=True):
+    """One touchpoint for a person's fold: the offset at which it lies in the source partition, its cell, itself."""
 
-    def __init__(self, packed: dict[bytes, bytes], policy: JourneyPolicy) -> None:
-        self._packed = packed
-        self._policy = policy
-        self._open: dict[str, tuple[Person, Reading]] = {}
+    offset: int
+    cell: str
+    touch: Touch
 
-    def apply(self, person: str, cell: str, touch: Touch, offset: int) -> None:
-        """Add one touchpoint; one at or below the last applied offset changes nothing."""
-        held = self._open.get(person)
-        if held is None:
-            packed = self._packed.get(person.encode())
-            state = unpack(packed) if packed else Person()
-            held = self._open[person] = (state, Reading(self._whole(state) if state.cells else None))
-        state = held[0]
-        if offset <= state.applied:
-            return
-        state.applied = offset
-        mine = state.cells.get(cell)
+
+def step(name: str, state: Person, news: list[News], policy: JourneyPolicy) -> Outputs | None:
+    """Add touchpoints to a person's state, in place, and say what to tell of it; None when all were applied before.
+
+    One at or below the last applied offset changes nothing.
+    """
+    fresh = [one for one in news if one.offset > state.applied]
+    if not fresh:
+        return None
+    before = Reading(
+        _whole(state, policy) if state.cells else None, {(n.touch.channel, n.touch.contact) for n in fresh}
+    )
+    for one in fresh:
+        mine = state.cells.get(one.cell)
         if mine is None:
-            mine = state.cells[cell] = Cell.empty()
-        cells.add(mine, touch, self._policy)
+            mine = state.cells[one.cell] = Cell.empty()
+        cells.add(mine, one.touch, policy)
+    state.applied = fresh[-1].offset
+    told = outputs(Told(name, sorted(state.cells), state.applied + 1), _whole(state, policy), before, policy)
+    for cell in state.cells.values():
+        cells.forget(cell, policy)
+    return told
 
-    def close(self) -> tuple[dict[str, Outputs], dict[bytes, bytes]]:
-        """What to tell of each touched person, and their states, packed."""
-        told: dict[str, Outputs] = {}
-        states: dict[bytes, bytes] = {}
-        for person, (state, before) in self._open.items():
-            names = sorted(state.cells)
-            told[person] = outputs(Told(person, names, state.applied + 1), self._whole(state), before, self._policy)
-            for cell in state.cells.values():
-                cells.forget(cell, self._policy)
-            states[person.encode()] = pack(state)
-        self._open.clear()
-        return told, states
 
-    def _whole(self, state: Person) -> Cell:
-        return cells.union([state.cells[name] for name in sorted(state.cells)], self._policy)
+def _whole(state: Person, policy: JourneyPolicy) -> Cell:
+    return cells.union([state.cells[name] for name in sorted(state.cells)], policy)
 
 
 class JourneyFold:
@@ -95,26 +92,37 @@ class JourneyFold:
             check(packed)
 
     def fold(self, batch: list[Raw]) -> list[Out]:
-        """Apply a batch in order; what changed of every touched person, keyed by person."""
-        ledger = Ledger(self._people, self._policy)
+        """Apply a batch; what changed of every touched person, keyed by person. Persons do not depend on one another."""
+        told: dict[str, list[tuple[bytes, Record]]] = {kind: [] for kind in OUTPUTS}
+        for person, news in self._news(batch).items():
+            key = person.encode()
+            packed = self._people.get(key)
+            state = unpack(packed) if packed else Person()
+            found = step(person, state, news, self._policy)
+            if found is None:
+                continue
+            self._people[key] = self._changes[key] = pack(state)
+            for kind, records in found.items():
+                told[kind] += [(key, record) for record in records]
+            self.counts["persons_told"] += 1
+        self.counts["touchpoints"] += len(batch)
+        return [out for kind, pairs in told.items() for out in self._encoded(kind, pairs)]
+
+    def _news(self, batch: list[Raw]) -> dict[str, list[News]]:
+        by_person: dict[str, list[News]] = {}
         for raw in batch:
             record = self._decoder.decode(raw.value)
             if isinstance(record, Rejection):
-                raise ResolvedUnreadable(
-                    f"{raw.origin.topic}-{raw.origin.partition}@{raw.origin.offset}: {record.reason}"
-                )
-            ledger.apply(record["person"], record["cell"], touch_of(record), raw.origin.offset)
-        told, states = ledger.close()
-        self.counts["touchpoints"] += len(batch)
-        self.counts["persons_told"] += len(told)
-        self._people.update(states)
-        self._changes.update(states)
-        return [
-            Out(OUTPUTS[kind], person.encode(), self._encoders[kind].encode(record))
-            for person, kinds in told.items()
-            for kind, records in kinds.items()
-            for record in records
-        ]
+                where = f"{raw.origin.topic}-{raw.origin.partition}@{raw.origin.offset}"
+                raise ResolvedUnreadable(f"{where}: {record.reason}")
+            news = News(raw.origin.offset, record["cell"], touch_of(record))
+            by_person.setdefault(record["person"], []).append(news)
+        return by_person
+
+    def _encoded(self, kind: str, pairs: list[tuple[bytes, Record]]) -> Iterator[Out]:
+        encoder, topic = self._encoders[kind], OUTPUTS[kind]
+        for key, record in pairs:
+            yield Out(topic, key, encoder.encode(record))
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""

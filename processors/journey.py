@@ -1,7 +1,6 @@
 """The second stage: one fold per person, from resolved touchpoints to sessions, journeys, scores and the customer view. Pure."""
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -11,12 +10,12 @@ from pipeline.topics import OUTPUTS
 from processors import cell as cells
 from processors.cell import Cell, Touch
 from processors.person import Outputs, Reading, Record, Told, outputs
+from processors.poison import POISON, failed, refuse_poison
 from processors.policies import JourneyPolicy
+from processors.resolve import rejected as reject
 from processors.state import Person, check, pack, unpack
 
-
-class ResolvedUnreadable(Exception):
-    """A record of ours cannot be read: a fault of this installation that must stop the stage, not a bad event."""
+STAGE: Final = "journey"
 
 
 def touch_of(record: dict[str, Any]) -> Touch:
@@ -34,11 +33,25 @@ def touch_of(record: dict[str, Any]) -> Touch:
 
 
 class News(msgspec.Struct, frozen=True):
-    """One touchpoint for a person's fold: the offset at which it lies in the source partition, its cell, itself."""
+    """One touchpoint for a person's fold: where it lies in the source partition, its cell, itself."""
 
-    offset: int
+    raw: Raw
     cell: str
     touch: Touch
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """What to tell of all touched persons, by kind of record and with each one's key; and what could not be folded."""
+
+    by_kind: dict[str, list[tuple[bytes, Record]]]
+    rejected: list[Out]
+
+
+class Decoded(msgspec.Struct, frozen=True):
+    """A batch by person, each person's touchpoints in order; and what could not be read."""
+
+    by_person: dict[str, list[News]]
+    rejected: list[Out]
 
 
 def step(name: str, state: Person, news: list[News], policy: JourneyPolicy) -> Outputs | None:
@@ -46,7 +59,7 @@ def step(name: str, state: Person, news: list[News], policy: JourneyPolicy) -> O
 
     One at or below the last applied offset changes nothing.
     """
-    fresh = [one for one in news if one.offset > state.applied]
+    fresh = [one for one in news if one.raw.origin.offset > state.applied]
     if not fresh:
         return None
     before = Reading(
@@ -57,11 +70,30 @@ def step(name: str, state: Person, news: list[News], policy: JourneyPolicy) -> O
         if mine is None:
             mine = state.cells[one.cell] = Cell.empty()
         cells.add(mine, one.touch, policy)
-    state.applied = fresh[-1].offset
+    state.applied = fresh[-1].raw.origin.offset
     told = outputs(Told(name, sorted(state.cells), state.applied + 1), _whole(state, policy), before, policy)
     for cell in state.cells.values():
         cells.forget(cell, policy)
     return told
+
+
+def sound(name: str, packed: bytes | None, news: list[News], policy: JourneyPolicy) -> tuple[list[News], list[Out]]:
+    """Part a person's touchpoints into those that can be folded one after the other and those that cannot, as rejected records."""
+    kept: list[News] = []
+    rejected: list[Out] = []
+    for one in news:
+        try:
+            step(name, opened(packed), [*kept, one], policy)
+        except POISON as error:
+            rejected.append(reject(one.raw, failed(error), STAGE))
+        else:
+            kept.append(one)
+    return kept, rejected
+
+
+def opened(packed: bytes | None) -> Person:
+    """A person's state, or that of one who has never been seen. Raises StateTooNew."""
+    return unpack(packed) if packed else Person()
 
 
 def _whole(state: Person, policy: JourneyPolicy) -> Cell:
@@ -77,7 +109,7 @@ class JourneyFold:
         self._policy = policy
         self._people: dict[bytes, bytes] = {}
         self._changes: dict[bytes, bytes] = {}
-        self.counts = {"touchpoints": 0, "persons_told": 0}
+        self.counts = {"touchpoints": 0, "rejected": 0}
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""
@@ -92,37 +124,57 @@ class JourneyFold:
             check(packed)
 
     def fold(self, batch: list[Raw]) -> list[Out]:
-        """Apply a batch; what changed of every touched person, keyed by person. Persons do not depend on one another."""
-        told: dict[str, list[tuple[bytes, Record]]] = {kind: [] for kind in OUTPUTS}
-        for person, news in self._news(batch).items():
-            key = person.encode()
-            packed = self._people.get(key)
-            state = unpack(packed) if packed else Person()
-            found = step(person, state, news, self._policy)
-            if found is None:
-                continue
-            self._people[key] = self._changes[key] = pack(state)
-            for kind, records in found.items():
-                told[kind] += [(key, record) for record in records]
-            self.counts["persons_told"] += 1
-        self.counts["touchpoints"] += len(batch)
-        return [out for kind, pairs in told.items() for out in self._encoded(kind, pairs)]
+        """Apply a batch; what changed of every touched person, keyed by person. Raises Poisoned."""
+        return self.encode(self.apply(self.decode(batch)))
 
-    def _news(self, batch: list[Raw]) -> dict[str, list[News]]:
+    def decode(self, batch: list[Raw]) -> Decoded:
+        """The touchpoints of a batch by person: persons do not depend on one another."""
         by_person: dict[str, list[News]] = {}
+        rejected: list[Out] = []
         for raw in batch:
             record = self._decoder.decode(raw.value)
             if isinstance(record, Rejection):
-                where = f"{raw.origin.topic}-{raw.origin.partition}@{raw.origin.offset}"
-                raise ResolvedUnreadable(f"{where}: {record.reason}")
-            news = News(raw.origin.offset, record["cell"], touch_of(record))
-            by_person.setdefault(record["person"], []).append(news)
-        return by_person
+                rejected.append(reject(raw, record, STAGE))
+            else:
+                by_person.setdefault(record["person"], []).append(News(raw, record["cell"], touch_of(record)))
+        return Decoded(by_person, rejected)
 
-    def _encoded(self, kind: str, pairs: list[tuple[bytes, Record]]) -> Iterator[Out]:
-        encoder, topic = self._encoders[kind], OUTPUTS[kind]
-        for key, record in pairs:
-            yield Out(topic, key, encoder.encode(record))
+    def apply(self, decoded: Decoded) -> Changed:
+        """Fold every person's touchpoints. Raises Poisoned when so many fail that the fault cannot be theirs."""
+        rejected = list(decoded.rejected)
+        by_kind: dict[str, list[tuple[bytes, Record]]] = {kind: [] for kind in OUTPUTS}
+        for person, news in decoded.by_person.items():
+            key = person.encode()
+            for kind, records in self._folded(person, key, news, rejected).items():
+                by_kind[kind] += [(key, record) for record in records]
+        handled = sum(map(len, decoded.by_person.values())) + len(decoded.rejected)
+        refuse_poison(len(rejected), handled)
+        self.counts["touchpoints"] += handled
+        self.counts["rejected"] += len(rejected)
+        return Changed(by_kind, rejected)
+
+    def _folded(self, person: str, key: bytes, news: list[News], rejected: list[Out]) -> Outputs:
+        packed = self._people.get(key)
+        try:
+            state = opened(packed)
+            found = step(person, state, news, self._policy)
+        except POISON:
+            kept, poison = sound(person, packed, news, self._policy)
+            rejected += poison
+            state = opened(packed)
+            found = step(person, state, kept, self._policy)
+        if found is None:
+            return {}
+        self._people[key] = self._changes[key] = pack(state)
+        return found
+
+    def encode(self, told: Changed) -> list[Out]:
+        """The records on the wire, by topic."""
+        outs = list(told.rejected)
+        for kind, pairs in told.by_kind.items():
+            encoder, topic = self._encoders[kind], OUTPUTS[kind]
+            outs += [Out(topic, key, encoder.encode(record)) for key, record in pairs]
+        return outs
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""

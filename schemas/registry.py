@@ -18,6 +18,10 @@ class SchemaUnknown(LookupError):
     """No schema has this id or name. The record that names it is at fault, not the registry."""
 
 
+class SchemaUnusable(SchemaUnknown):
+    """There is a schema under this id, but nobody should read it: it is too large or nested too deeply."""
+
+
 class RegistryUnavailable(ConnectionError):
     """The registry did not answer; worth another try."""
 

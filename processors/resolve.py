@@ -1,13 +1,11 @@
 """The first stage: is this a touchpoint, is it new, and whose is it? Pure; every record is stored, rejected or a duplicate."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from io import BytesIO
 from typing import Any, Final
 
-import fastavro
-
-from pipeline.codec import HEAD_BYTES, Decoder, Encoder, plain
+from pipeline.codec import HEAD_BYTES, Decoder, Encoder
 from pipeline.events import Out, Raw, Rejection, Resolved
 from pipeline.keys import Keyring, person_of
 from pipeline.topics import REJECTED, RESOLVED
@@ -45,7 +43,12 @@ class Admitted:
 
 def admit(raw: Raw, seen: Seen, admission: Admission) -> Admitted | Rejection | Verdict:
     """Judge one record. Only a valid touchpoint is remembered in `seen`. Raises RegistryUnavailable."""
-    record = admission.decoder.decode(raw.value)
+    return _judge(admission.decoder.decode(raw.value), raw, seen, admission)
+
+
+def _judge(
+    record: dict[str, Any] | Rejection, raw: Raw, seen: Seen, admission: Admission
+) -> Admitted | Rejection | Verdict:
     if isinstance(record, Rejection):
         return record
     owner = validate(record, raw.origin.arrived_at, admission.limits)
@@ -78,17 +81,18 @@ class ResolvedWriter:
         self._whole = whole
         self._touchpoint_head = b"\0" + touchpoint_id.to_bytes(4, "big")
         self._head = b"\0" + whole.schema_id.to_bytes(4, "big")
-        schema = plain(load("resolved_touchpoint"))
-        self._tail = fastavro.parse_schema({**schema, "name": "Added", "fields": schema["fields"][-ADDED:]})
+        schema = load("resolved_touchpoint")
+        self._tails = whole.bodies({**schema, "name": "Added", "fields": schema["fields"][-ADDED:]})
 
-    def write(self, raw: bytes, admitted: Admitted) -> bytes:
-        """The resolved touchpoint on the wire."""
-        more = added(admitted.resolved)
-        if not raw.startswith(self._touchpoint_head):
-            return self._whole.encode({**admitted.record, **more})
-        out = BytesIO()
-        fastavro.schemaless_writer(out, self._tail, more)
-        return b"".join((self._head, raw[HEAD_BYTES:], out.getvalue()))
+    def write_all(self, admitted: Sequence[tuple[bytes, Admitted]]) -> list[bytes]:
+        """The resolved touchpoints on the wire, of touchpoints on the wire."""
+        more = [added(one.resolved) for _, one in admitted]
+        return [
+            b"".join((self._head, raw[HEAD_BYTES:], tail))
+            if raw.startswith(self._touchpoint_head)
+            else self._whole.encode({**one.record, **fields})
+            for (raw, one), fields, tail in zip(admitted, more, self._tails.all(more), strict=True)
+        ]
 
 
 def rejected(raw: Raw, why: Rejection, stage: str = STAGE) -> Out:
@@ -133,14 +137,20 @@ class ResolveFold:
 
     def fold(self, batch: list[Raw]) -> list[Out]:
         """Judge every record of a batch, in order; one Out for each that is not a duplicate."""
+        admission = self._admission
+        found = admission.decoder.decode_all([raw.value for raw in batch])
+        verdicts = [
+            _judge(one, raw, self._of(raw.origin.topic), admission) for one, raw in zip(found, batch, strict=True)
+        ]
+        admitted = [
+            (raw.value or b"", one) for one, raw in zip(verdicts, batch, strict=True) if isinstance(one, Admitted)
+        ]
+        written = iter(self._writer.write_all(admitted))
         outs: list[Out] = []
-        for raw in batch:
-            verdict = admit(raw, self._of(raw.origin.topic), self._admission)
+        for verdict, raw in zip(verdicts, batch, strict=True):
             if isinstance(verdict, Admitted):
                 self.counts["admitted"] += 1
-                outs.append(
-                    Out(RESOLVED, verdict.resolved.person.encode(), self._writer.write(raw.value or b"", verdict))
-                )
+                outs.append(Out(RESOLVED, verdict.resolved.person.encode(), next(written)))
             elif isinstance(verdict, Rejection):
                 self.counts["rejected"] += 1
                 outs.append(rejected(raw, verdict))

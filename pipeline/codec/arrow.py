@@ -1,8 +1,8 @@
 """The fast implementation: whole batches through Apache Arrow and `pyruhvro`, which is written in Rust.
 
-It trusts nothing that it has not seen come back: a batch that was read is written again, and only if the very same bytes come out, and
-every text is UTF-8, was it Avro to the letter. Whatever else goes wrong is narrowed down and read by the reference, so both accept and
-reject the same, with the same words. Only our own newest schema is read so; other versions go through the reference.
+It trusts nothing that it has not seen come back: a batch that was read is written again, and only if the very same bytes come
+out, and every text is UTF-8, was it Avro to the letter. Whatever else goes wrong is narrowed down and read by the reference, so
+both accept and reject the same, with the same words. Only our own newest schema is read so; the reference reads other versions.
 """
 
 import json
@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyruhvro
 
 from pipeline.codec.columns import Column, Columns, Part, by_columns
-from pipeline.codec.reference import Decoder, Encoder, Value
+from pipeline.codec.reference import Bodies, Decoder, Encoder, Value
 from pipeline.codec.shapes import readable, required
 from pipeline.codec.wire import HEAD_BYTES, Record, id_of
 from pipeline.events import Rejection
-from schemas.registry import Registry
+from schemas.registry import Registry, Schema
 
 # Below so many records a batch is not worth its overhead.
 FEW: Final = 16
@@ -143,33 +143,38 @@ def _spread(column: Any, part: Part) -> list[Column]:
     return [pa.ListArray.from_arrays(offsets, inner).to_pylist() for inner in column.values.flatten()]
 
 
-class ArrowEncoder(Encoder):
-    """See Encoder."""
+class ArrowBodies(Bodies):
+    """See Bodies."""
 
-    def __init__(self, record: str, registry: Registry, subject: str) -> None:
-        super().__init__(record, registry, subject)
-        self._json = json.dumps(self._newest) if readable(self._newest) else ""
-        self._arrow = pyruhvro.avro_to_arrow_schema(self._json) if self._json else None
+    def __init__(self, schema: Schema) -> None:
+        super().__init__(schema)
+        self._json = json.dumps(self.schema) if readable(self.schema) else ""
+        self._arrow: Any = pyruhvro.avro_to_arrow_schema(self._json) if self._json else None
 
-    def encode_all(self, records: Sequence[Record]) -> list[bytes]:
-        """See Encoder."""
-        if len(records) < FEW or self._arrow is None:
-            return super().encode_all(records)
+    def all(self, records: Sequence[Record], head: bytes = b"") -> list[bytes]:
+        """See Bodies."""
+        if len(records) < FEW or not self._json:
+            return super().all(records, head)
+        written: list[bytes] = []
         try:
-            batch = self._batch(records)
-            bodies = pyruhvro.serialize_record_batch(batch, self._json, 1)[0]
+            for first in range(0, len(records), MOST_RECORDS):
+                batch = self._batch(records[first : first + MOST_RECORDS])
+                written += pyruhvro.serialize_record_batch(batch, self._json, 1)[0].to_pylist()
         except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
-            return super().encode_all(
-                records
-            )  # which finds the record that does not fit, or has a default for what is missing
-        beginning = self._head
-        return [beginning + body for body in bodies.to_pylist()]
+            return super().all(records, head)  # which finds what does not fit, or has a default for what is missing
+        return [head + body for body in written]
 
     def _batch(self, records: Sequence[Record]) -> Any:
         arrays = []
-        for field, schema in zip(self._arrow, self._newest["fields"], strict=True):
+        for field, schema in zip(self._arrow, self.schema["fields"], strict=True):
             name = field.name
             array = pa.array([record[name] for record in records], field.type)
             required(array, schema["type"])
             arrays.append(array)
         return pa.RecordBatch.from_arrays(arrays, names=self._arrow.names)
+
+
+class ArrowEncoder(Encoder):
+    """See Encoder."""
+
+    bodies = ArrowBodies

@@ -6,10 +6,10 @@ from io import BytesIO
 import fastavro
 
 from pipeline.codec.columns import Columns, by_columns, parts
-from pipeline.codec.wire import HEAD_BYTES, Record, head, id_of, plain
+from pipeline.codec.wire import Record, head, id_of, plain
 from pipeline.codec.writers import Writers
 from pipeline.events import Rejection
-from schemas.registry import Registry, load
+from schemas.registry import Registry, Schema, load
 
 Value = bytes | None
 
@@ -17,8 +17,8 @@ Value = bytes | None
 class Decoder:
     """Reads one kind of record in whatever registered version it was written.
 
-    With `fields`, names of fields of the record, the records of `decode_all` need hold no others (they may), and `decode_columns` gives
-    no others. Raises KeyError for a field that the record does not have.
+    With `fields`, names of fields of the record, the records of `decode_all` need hold no others (they may), and
+    `decode_columns` gives no others. Raises KeyError for a field that the record does not have.
     """
 
     def __init__(self, record: str, registry: Registry, fields: Sequence[str] | None = None) -> None:
@@ -44,25 +44,42 @@ class Decoder:
         return Columns(by_columns([one for one in found if not isinstance(one, Rejection)], self._parts), rejected)
 
 
+class Bodies:
+    """Records of a schema as Avro, without a head. Raises as Encoder does."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = plain(schema)
+        self._parsed = fastavro.parse_schema(self.schema)
+
+    def one(self, record: Record, head: bytes = b"") -> bytes:
+        """The record behind what is to stand before it."""
+        out = BytesIO(head)
+        out.seek(len(head))
+        fastavro.schemaless_writer(out, self._parsed, record)
+        return out.getvalue()
+
+    def all(self, records: Sequence[Record], head: bytes = b"") -> list[bytes]:
+        """Each record, behind what is to stand before it."""
+        return [self.one(record, head) for record in records]
+
+
 class Encoder:
-    """Writes one kind of record.
+    """Writes one kind of record; `bodies` makes writers of other schemas, of the same implementation.
 
     Raises ValueError, TypeError, AttributeError or OverflowError for a record that does not fit: a fault of ours.
     """
 
+    bodies: type[Bodies] = Bodies
+
     def __init__(self, record: str, registry: Registry, subject: str) -> None:
         self.schema_id = registry.schema_id(record, subject)
         self._head = head(self.schema_id)
-        self._newest = plain(load(record))
-        self._schema = fastavro.parse_schema(self._newest)
+        self._bodies = self.bodies(load(record))
 
     def encode(self, record: Record) -> bytes:
         """The record on the wire."""
-        out = BytesIO(self._head)
-        out.seek(HEAD_BYTES)
-        fastavro.schemaless_writer(out, self._schema, record)
-        return out.getvalue()
+        return self._bodies.one(record, self._head)
 
     def encode_all(self, records: Sequence[Record]) -> list[bytes]:
         """Each record on the wire."""
-        return [self.encode(record) for record in records]
+        return self._bodies.all(records, self._head)

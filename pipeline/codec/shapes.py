@@ -8,7 +8,7 @@ _SIMPLE: Final = frozenset(("boolean", "int", "long", "double", "string"))
 
 
 def readable(schema: Schema) -> bool:
-    """Has a record only types that both implementations have the same values for? Maps are taken as its fields, not further inside."""
+    """Has a record only types that both implementations have the same values for? Maps may be its fields, not further inside."""
     return all(_readable(_map_of(field["type"])) for field in schema["fields"])
 
 

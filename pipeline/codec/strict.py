@@ -1,16 +1,17 @@
 """Reads Avro to the letter. Compiled from the schema into a function that runs over the bytes.
 
-Libraries are lenient: they take a negative index of an enum or union as one from the end, cut an int to its lower bits, read on over
-numbers of any length, and ignore the sizes that blocks state. Stages copy the bytes of records on, so what one library lets pass
-another would stop at. After the Avro specification 1.12, "Binary Encoding"; a number has its shortest form, as all writers write it.
+Libraries are lenient: they take a negative index of an enum or union as one from the end, cut an int to its lower bits, read on
+over numbers of any length, and ignore the sizes that blocks state. Stages copy the bytes of records on, so what one library lets
+pass another would stop at. After the Avro specification 1.12, "Binary Encoding"; a number has its shortest form, as all writers
+write it.
 """
 
 import struct
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-# From a position in the bytes to a value and the position behind it. Raises NotAvro, UnicodeDecodeError, struct.error, or IndexError
-# where the bytes end too early; only a value that is the last may seem to end behind the end of the bytes.
+# From a position in the bytes to a value and the position behind it. Raises what NOT_AVRO lists, IndexError where the bytes end too
+# early; only a value that is the last may seem to end behind the end of the bytes.
 Read = Callable[[bytes, int], tuple[Any, int]]
 LONG_BITS: Final = 64
 INT_BITS: Final = 32
@@ -30,7 +31,10 @@ class Unsuitable(ValueError):
 
 
 def reader(parsed: Any, fields: Iterable[str] | None = None) -> Read:
-    """Reads what a schema describes that `fastavro.parse_schema` has parsed; of a record, all or the named fields. Raises Unsuitable."""
+    """Reads what a schema describes that `fastavro.parse_schema` has parsed; of a record, all or the named fields.
+
+    Raises Unsuitable, or whatever a schema of odd parts leads to: KeyError, TypeError and their like.
+    """
     return _Compiler(None if fields is None else frozenset(fields)).compile(parsed, 0).read
 
 
@@ -50,7 +54,7 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
     return number, at + 1
 
 
-def _null(data: bytes, at: int) -> tuple[None, int]:
+def _null(_: bytes, at: int) -> tuple[None, int]:
     return None, at
 
 
@@ -189,7 +193,7 @@ def _map(value: Read) -> Read:
 
 
 class _Type:
-    """A compiled type: `least` bytes of a value; `short` if the byte 00 alone is one, and then that is `zero`, which is immutable."""
+    """A compiled type: the fewest bytes of a value; `short` if the byte 00 alone is one, which then is `zero`, immutable."""
 
     __slots__ = ("least", "read", "short", "values", "zero")
 

@@ -11,9 +11,9 @@ from aiokafka import TopicPartition
 from faust.types import TP
 
 from pipeline import endpoints, topics
-from pipeline.codec import Decoder, Encoder
+from pipeline.codec import Encoder
 from pipeline.config import Settings
-from pipeline.rules import admission_of, policy_of, registry_of
+from pipeline.rules import admission_of, codec_of, policy_of, registry_of
 from processors.journey import JourneyFold
 from processors.resolve import ResolvedWriter, ResolveFold
 from processors.stage import Fold, Stage
@@ -42,7 +42,7 @@ class StageApp(faust.App):
 
 def encoder(settings: Settings, registry: Registry, record: str, topic: str) -> Encoder:
     """The encoder of one of our topics' records."""
-    return Encoder(record, registry, f"{settings.topic_prefix}{topic}-value")
+    return codec_of(settings).encoder(record, registry, f"{settings.topic_prefix}{topic}-value")
 
 
 def resolve(settings: Settings) -> Definition:
@@ -58,7 +58,7 @@ def resolve(settings: Settings) -> Definition:
 def journey(settings: Settings) -> Definition:
     """The journey stage."""
     registry = registry_of(settings)
-    decoder = Decoder("resolved_touchpoint", registry)
+    decoder = codec_of(settings).decoder("resolved_touchpoint", registry)
     encoders = {kind: encoder(settings, registry, kind, topic) for kind, topic in topics.OUTPUTS.items()}
     policy = policy_of(settings)
     return Definition("journey", (topics.RESOLVED,), "state.journey.v1", lambda: JourneyFold(decoder, encoders, policy))

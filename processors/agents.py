@@ -14,7 +14,7 @@ from pipeline import endpoints, topics
 from pipeline.codec import Encoder
 from pipeline.config import Settings
 from pipeline.rules import admission_of, codec_of, policy_of, registry_of
-from processors.journey import JourneyFold
+from processors.journey import FIELDS, JourneyFold
 from processors.resolve import ResolvedWriter, ResolveFold
 from processors.stage import Fold, Stage
 from processors.transaction import Names
@@ -58,7 +58,7 @@ def resolve(settings: Settings) -> Definition:
 def journey(settings: Settings) -> Definition:
     """The journey stage."""
     registry = registry_of(settings)
-    decoder = codec_of(settings).decoder("resolved_touchpoint", registry)
+    decoder = codec_of(settings).decoder("resolved_touchpoint", registry, FIELDS)
     encoders = {kind: encoder(settings, registry, kind, topic) for kind, topic in topics.OUTPUTS.items()}
     policy = policy_of(settings)
     return Definition("journey", (topics.RESOLVED,), "state.journey.v1", lambda: JourneyFold(decoder, encoders, policy))

@@ -91,12 +91,12 @@ def step(name: str, state: Person, news: list[News], policy: JourneyPolicy) -> O
 
     One at or below the last applied offset changes nothing.
     """
-    fresh = [one for one in news if one.raw.origin.offset > state.applied]
+    applied = state.applied
+    fresh = [one for one in news if one.raw.origin.offset > applied]
     if not fresh:
         return None
-    before = Reading(
-        _whole(state, policy) if state.cells else None, {(n.touch.channel, n.touch.contact) for n in fresh}
-    )
+    places = {(one.touch.channel, one.touch.contact) for one in fresh}
+    before = Reading(_whole(state, policy) if state.cells else None, places)
     for one in fresh:
         mine = state.cells.get(one.cell)
         if mine is None:
@@ -129,6 +129,8 @@ def opened(packed: bytes | None) -> Person:
 
 
 def _whole(state: Person, policy: JourneyPolicy) -> Cell:
+    if len(state.cells) == 1:
+        return next(iter(state.cells.values()))
     return cells.union([state.cells[name] for name in sorted(state.cells)], policy)
 
 

@@ -12,9 +12,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyruhvro
 
+from pipeline.codec.arrays import array_of
 from pipeline.codec.columns import Column, Columns, Part, by_columns
 from pipeline.codec.reference import Bodies, Decoder, Encoder, Value
-from pipeline.codec.shapes import readable, required
+from pipeline.codec.shapes import readable
 from pipeline.codec.wire import HEAD_BYTES, Record, id_of
 from pipeline.events import Rejection
 from schemas.registry import Registry, Schema
@@ -166,11 +167,9 @@ class ArrowBodies(Bodies):
 
     def _batch(self, records: Sequence[Record]) -> Any:
         arrays = []
-        for field, schema in zip(self._arrow, self.schema["fields"], strict=True):
-            name = field.name
-            array = pa.array([record[name] for record in records], field.type)
-            required(array, schema["type"])
-            arrays.append(array)
+        for field, of in zip(self.schema["fields"], self._arrow, strict=True):
+            name = field["name"]
+            arrays.append(array_of([record[name] for record in records], field["type"], of.type))
         return pa.RecordBatch.from_arrays(arrays, names=self._arrow.names)
 
 

@@ -6,6 +6,7 @@ is missing, and ends the process over a map with a key that is nothing. So nothi
 
 from collections.abc import Iterable
 from itertools import accumulate, chain
+from types import NoneType
 from typing import Any, Final
 
 import pyarrow as pa
@@ -28,14 +29,15 @@ def array_of(values: list[Any], node: Any, kind: Any, absent: int = 0) -> Any:
 
     Raises TypeError, ValueError, LookupError or OverflowError if there is a value that does not fit.
     """
-    missing = values.count(None)
+    found = set(map(type, values))
+    missing = values.count(None) if NoneType in found else 0
     optional = isinstance(node, list)
     if optional:
         node = node[1]
     name = node["type"] if isinstance(node, dict) else node
     if isinstance(name, dict | list):
         return array_of(values, [None, name] if optional else name, kind, absent)
-    _fit(values, _TYPES[name])
+    _fit(found, _TYPES[name])
     if missing != absent and not optional:
         raise ValueError("a value is missing")
     if name == "record":
@@ -45,12 +47,12 @@ def array_of(values: list[Any], node: Any, kind: Any, absent: int = 0) -> Any:
     return _maps(values, node, kind) if name == "map" else pa.array(values, kind)
 
 
-def _fit(values: Iterable[Any], allowed: tuple[type, ...]) -> None:
-    for found in set(map(type, values)):
-        if found is bool and bool not in allowed:
+def _fit(found: Iterable[type], allowed: tuple[type, ...]) -> None:
+    for kind in found:
+        if kind is bool and bool not in allowed:
             raise TypeError("a truth value")
-        if not issubclass(found, allowed) and found is not type(None):
-            raise TypeError(f"a value of type {found.__name__}")
+        if kind is not NoneType and not issubclass(kind, allowed):
+            raise TypeError(f"a value of type {kind.__name__}")
 
 
 def _struct(values: list[Any], node: Any, kind: Any, missing: int) -> Any:

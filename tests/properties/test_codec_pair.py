@@ -15,7 +15,7 @@ from tests.harness.codecs import ARROW, RECORDS, codec, spoilt
 from tests.harness.touchpoints import REGISTRY, any_record
 
 REFERENCE, FAST = codec("fastavro"), codec("arrow" if ARROW else "fastavro")
-BATCH = 16
+BATCH = 64
 DECODERS = {name: (REFERENCE.decoder(name, REGISTRY), FAST.decoder(name, REGISTRY)) for name in RECORDS}
 ENCODERS = {name: (REFERENCE.encoder(name, REGISTRY, ""), FAST.encoder(name, REGISTRY, "")) for name in RECORDS}
 PARSED = {name: fastavro.parse_schema(plain(load(name))) for name in RECORDS}

@@ -147,7 +147,7 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_codec_that_is_not_installed_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to install; `auto` does without it."""
-    monkeypatch.setattr("pipeline.config.find_spec", lambda name: None)
+    monkeypatch.setattr("pipeline.config.find_spec", lambda _: None)
     monkeypatch.setenv("TOUCHSTREAM_CODEC", "arrow")
     with pytest.raises(ConfigError, match=r"codec: .*needs pyarrow and pyruhvro: install touchstream\[arrow\]"):
         load()

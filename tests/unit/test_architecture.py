@@ -36,7 +36,7 @@ PURE = {
     *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics")),
     *(
         f"pipeline/codec/{name}.py"
-        for name in ("arrow", "choice", "columns", "reference", "shapes", "strict", "wire", "writers")
+        for name in ("arrays", "arrow", "choice", "columns", "reference", "shapes", "strict", "wire", "writers")
     ),
     "sinks/ranges.py",
     "sinks/rows.py",

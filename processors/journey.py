@@ -1,5 +1,6 @@
 """The second stage: one fold per person, from resolved touchpoints to sessions, journeys, scores and the customer view. Pure."""
 
+from collections import Counter
 from typing import Any
 
 from pipeline.codec import Decoder, Encoder
@@ -80,7 +81,7 @@ class JourneyFold:
         self._policy = policy
         self._people: dict[bytes, bytes] = {}
         self._changes: dict[bytes, bytes] = {}
-        self.counts = {"touchpoints": 0, "persons_told": 0}
+        self.counts: Counter[str] = Counter()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""

@@ -1,5 +1,6 @@
 """The first stage: is this a touchpoint, is it new, and whose is it? Pure; every record is stored, rejected or a duplicate."""
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from io import BytesIO
@@ -119,7 +120,7 @@ class ResolveFold:
         self._admission = admission
         self._writer = writer
         self._seen: dict[str, Seen] = {}
-        self.counts = {"admitted": 0, "rejected": 0, "duplicate": 0}
+        self.counts: Counter[str] = Counter()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""
@@ -142,7 +143,7 @@ class ResolveFold:
                     Out(RESOLVED, verdict.resolved.person.encode(), self._writer.write(raw.value or b"", verdict))
                 )
             elif isinstance(verdict, Rejection):
-                self.counts["rejected"] += 1
+                self.counts[verdict.reason.value] += 1
                 outs.append(rejected(raw, verdict))
             else:
                 self.counts["duplicate"] += 1

@@ -8,6 +8,8 @@ would lose the batch.
 import asyncio
 import logging
 import os
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -17,6 +19,7 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from pipeline import crash
 from pipeline.events import Origin, Out, Raw
+from pipeline.meter import Meter, NoMeter
 from processors.changelog import Restorable, marker, restore
 from processors.transaction import Names, Transaction
 from processors.transport import Batch
@@ -36,7 +39,12 @@ class FoldFailed(Exception):
 
 
 class Fold(Restorable, Protocol):
-    """State and step of one partition of a stage; see `processors.resolve` and `processors.journey`."""
+    """State and step of one partition of a stage; see `processors.resolve` and `processors.journey`.
+
+    `counts` is what has become of the records folded so far.
+    """
+
+    counts: Counter[str]
 
     def fold(self, batch: list[Raw]) -> list[Out]:
         """Apply a batch in order, and say what to write."""
@@ -83,6 +91,7 @@ class Stage:
     new_fold: Callable[[], Fold]
     rewind: Rewind
     fenced_pause_s: float
+    meter: Meter = field(default_factory=NoMeter)
     progress: Progress = field(default_factory=Progress)
     lanes: dict[int, "Lane"] = field(default_factory=dict)
 
@@ -173,6 +182,7 @@ class Lane:
                     "fenced by a new owner" if fenced else repr(error)[:200],
                 )
                 self._stage.progress.retries += 1
+                self._stage.meter.retry(_cause(error, fenced=fenced))
                 await self._drop()
                 # Fenced means that the group has given the partition away; the rebalance that says so is on its way.
                 await self._pause(self._stage.fenced_pause_s if fenced else RETRY_S[min(attempt, len(RETRY_S) - 1)])
@@ -188,8 +198,9 @@ class Lane:
     async def _open(self) -> None:
         self._transaction = Transaction(self._stage.names, self.partition)
         await self._transaction.open()
-        fold = self._stage.new_fold()
-        applied, records = await restore(self._stage.names, self.partition, fold)
+        fold, began = self._stage.new_fold(), time.monotonic()
+        applied, records = await restore(self._stage.names, self.partition, fold, self._stage.meter)
+        self._stage.meter.restored(self.partition, records, time.monotonic() - began)
         for topic, next_offset in applied.items():
             self._marks.setdefault(topic, Mark()).next = next_offset
         self._fold = fold
@@ -200,6 +211,7 @@ class Lane:
         transaction, self._transaction = self._transaction, None
         if self._fold is not None:
             self._stage.progress.open_lanes -= 1
+            self._stage.meter.closed(self.partition)
             self._fold = None
         if transaction is not None:
             try:
@@ -234,6 +246,7 @@ class Lane:
         fold, transaction = self._fold, self._transaction
         if fold is None or transaction is None:
             raise FoldFailed("a lane that is not open got a batch")
+        began = time.monotonic()
         try:
             outs = fold.fold(fresh)
         except RegistryUnavailable:
@@ -241,11 +254,29 @@ class Lane:
         except Exception as error:
             raise FoldFailed(f"partition {self.partition}: {type(error).__name__}") from error
         crash.here(self._stage.names.stage, "folded")
+        folded = time.monotonic()
         applied = {topic: mark.next for topic, mark in {**self._marks, **reached}.items()}
         offsets = {TopicPartition(topic, self.partition): mark.next for topic, mark in reached.items()}
         await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
         self._stage.progress.records += len(fresh)
         self._stage.progress.transactions += 1
+        self._measure(fold, len(fresh), folded - began, time.monotonic() - folded)
+
+    def _measure(self, fold: Fold, records: int, fold_s: float, transaction_s: float) -> None:
+        """Tell of a batch once it is committed, so that one which is tried again counts once."""
+        meter = self._stage.meter
+        meter.batch(records, 0.0, fold_s, 0.0)
+        meter.transaction(transaction_s, records)
+        for verdict, count in fold.counts.items():
+            meter.verdict(verdict, count)
+        fold.counts.clear()
+        meter.state(self.partition, len(fold), 0)
+
+
+def _cause(error: BaseException, *, fenced: bool) -> str:
+    if fenced:
+        return "fenced"
+    return "registry" if isinstance(error, RegistryUnavailable) else "kafka"
 
 
 def _raw(record: Any) -> Raw:

@@ -152,8 +152,13 @@ class SinkMeter(NoMeter):
         self._rejected = counter(metrics.SINK_ROWS_REJECTED, registry)
         self._queryable = histogram(metrics.SINK_QUERYABLE_SECONDS, registry)
 
+    def inserting(self, table: str) -> None:
+        """See Meter."""
+        self._signs.inserting = True
+
     def inserted(self, table: str, rows: int, seconds: float) -> None:
         """See Meter."""
+        self._signs.inserting = False
         self._signs.inserts += 1
         self._signs.worked()
         self._backing_off.set(0)
@@ -162,6 +167,7 @@ class SinkMeter(NoMeter):
 
     def insert_failed(self, reason: str = "clickhouse") -> None:
         """See Meter."""
+        self._signs.inserting = False
         self._signs.failed(reason)
         self._backing_off.set(1)
         self._failures.labels(reason).inc()

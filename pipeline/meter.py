@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-# Causes that lie with a server which the self-check does not ask: as long as they are told, standing still has a reason.
-OUTAGES: Final = frozenset({"registry", "clickhouse"})
+# Causes that lie with a server: as long as they are told, standing still has a reason, and the log names it.
+OUTAGES: Final = frozenset({"kafka", "registry", "clickhouse"})
 
 
 class Meter(Protocol):
@@ -42,8 +42,11 @@ class Meter(Protocol):
     def inserted(self, table: str, rows: int, seconds: float) -> None:
         """An insert was acknowledged."""
 
+    def inserting(self, table: str) -> None:
+        """An insert has begun; `inserted` or `insert_failed` follows."""
+
     def insert_failed(self, reason: str = "clickhouse") -> None:
-        """An insert (`clickhouse`) or a commit (`kafka`) failed and is going to be tried again."""
+        """An insert (`clickhouse`) or a commit (`commit`) failed and is going to be tried again."""
 
     def rows_rejected(self, table: str, rows: int) -> None:
         """ClickHouse would not take these rows, and they were put aside."""
@@ -56,12 +59,13 @@ class Meter(Protocol):
 class Signs:
     """Signs of life that the self-check cannot see on Kafka. Written by the process's threads, read by the self-check's.
 
-    `restoring`: changelog records read so far by partition; `inserts`: how many inserts were acknowledged; `outage_at`: when a
-    server was last told to be away, on the monotonic clock, None while none is.
+    `restoring`: changelog records read so far by partition; `inserts`: how many inserts were acknowledged; `inserting`: one is on
+    its way, and the driver sees to it that it ends; `outage_at`: when a server was last told to be away, on the monotonic clock.
     """
 
     restoring: dict[int, int] = field(default_factory=dict)
     inserts: int = 0
+    inserting: bool = False
     outage_at: float | None = None
 
     def failed(self, reason: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -102,6 +106,9 @@ class NoMeter:
         """See Meter."""
 
     def inserted(self, table: str, rows: int, seconds: float) -> None:
+        """See Meter."""
+
+    def inserting(self, table: str) -> None:
         """See Meter."""
 
     def insert_failed(self, reason: str = "clickhouse") -> None:

@@ -120,7 +120,7 @@ SINK_INSERT_SECONDS: Final = Series(
 SINK_FAILURES: Final = Series(
     "touchstream_sink_insert_failures",
     "counter",
-    "Inserts or commits that failed and are tried again, by cause: clickhouse, kafka.",
+    "Inserts or commits that failed and are tried again, by cause: clickhouse, commit.",
     "Any growth has a line in the log; nothing is lost.",
     ("reason",),
 )

@@ -11,6 +11,7 @@ import typer
 from pipeline import crash, endpoints, logs, ready
 from pipeline.cli.output import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE, fail, settings
 from pipeline.config import Settings
+from pipeline.telemetry import telemetry
 
 
 class Process(StrEnum):
@@ -64,7 +65,8 @@ def _clickhouse(chosen: Settings) -> None:
 def _stage(name: str, chosen: Settings) -> None:
     from processors.agents import run as run_stage
 
-    run_stage(name, chosen, lambda: ready.say(chosen, name))
+    with telemetry(name, chosen) as own:
+        run_stage(own, lambda: ready.say(chosen, name, metrics=own.url))
 
 
 def _sink(chosen: Settings) -> None:
@@ -81,9 +83,12 @@ def _sink(chosen: Settings) -> None:
     names = SinkNames(
         endpoints.kafka(chosen), f"{chosen.topic_prefix}sink", chosen.topic_prefix, chosen.session_timeout_s
     )
-    sink = Sink(names, ClickHouse(chosen), registry_of(chosen), Limits(chosen.sink_batch_rows, chosen.sink_linger_ms))
+    limits = Limits(chosen.sink_batch_rows, chosen.sink_linger_ms)
     try:
-        sink.run(stopping.is_set, lambda: ready.say(chosen, "sink"))
+        with telemetry("sink", chosen) as own:
+            sink = Sink(names, ClickHouse(chosen), registry_of(chosen), limits, own.meter)
+            with own.watching(names.bootstrap, names.group, sink.assigned):
+                sink.run(stopping.is_set, lambda: ready.say(chosen, "sink", metrics=own.url))
     except (Refused, RecordUnreadable, PlanUnreadable) as error:
         fail(f"the sink stops, because going on would lose something: {error}", EX_SOFTWARE)
     except InvalidSessionTimeoutError:

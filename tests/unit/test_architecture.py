@@ -21,6 +21,7 @@ KAFKA = {
     "pipeline/partitions.py",
     "pipeline/produce.py",
     "pipeline/rawlog.py",
+    "pipeline/standing.py",
     "pipeline/topics_admin.py",
     "processors/changelog.py",
     "processors/transaction.py",
@@ -33,7 +34,7 @@ PURE = {
         for name in ("validate", "dedupe", "runs", "policies", "scores", "intervals", "cell", "person", "state")
     ),
     *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals")),
-    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "codec")),
+    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "codec", "watchdog")),
     "sinks/ranges.py",
     "sinks/rows.py",
     "schemas/namespaces.py",

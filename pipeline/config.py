@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PREFIX = "TOUCHSTREAM_"
 SECRET_BYTES = 16
+PROBE_INTERVAL_S = 10.0
+"""How often a probe goes out where only that there shall be some is said."""
 
 
 class ConfigError(Exception):

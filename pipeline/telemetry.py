@@ -12,9 +12,9 @@ from pipeline.exposition import Exposition, Lags, SinkMeter, StageMeter, process
 from pipeline.meter import Meter, NoMeter, Signs
 from pipeline.self_check import SelfCheck, Subject
 from pipeline.standing import Place
+from pipeline.targets import PROCESSES
 from pipeline.watchdog import Patience
 
-PROCESSES: Final = ("resolve", "journey", "sink", "probe")
 # The sink works through all its partitions in one loop, so one of them may have to wait for several turns of the others.
 SINK_TURNS: Final = 5.0
 

@@ -11,7 +11,6 @@ import typer
 from pipeline import crash, endpoints, logs, ready
 from pipeline.cli.output import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE, fail, settings
 from pipeline.config import Settings
-from pipeline.telemetry import telemetry
 
 
 class Process(StrEnum):
@@ -23,6 +22,7 @@ class Process(StrEnum):
     journey = "journey"
     sink = "sink"
     serve = "serve"
+    probe = "probe"
 
 
 def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None:
@@ -32,7 +32,13 @@ def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None
     """
     chosen = settings()
     logs.set_up(name.value, chosen.log_level)
-    runners = {Process.kafka: _kafka, Process.clickhouse: _clickhouse, Process.sink: _sink, Process.serve: _serve}
+    runners = {
+        Process.kafka: _kafka,
+        Process.clickhouse: _clickhouse,
+        Process.sink: _sink,
+        Process.serve: _serve,
+        Process.probe: _probe,
+    }
     try:
         crash.arm(os.environ)
         runners.get(name, lambda s: _stage(name.value, s))(chosen)
@@ -63,6 +69,7 @@ def _clickhouse(chosen: Settings) -> None:
 
 
 def _stage(name: str, chosen: Settings) -> None:
+    from pipeline.telemetry import telemetry
     from processors.agents import run as run_stage
 
     with telemetry(name, chosen) as own:
@@ -73,6 +80,7 @@ def _sink(chosen: Settings) -> None:
     from kafka.errors import InvalidSessionTimeoutError, KafkaError
 
     from pipeline.rules import registry_of
+    from pipeline.telemetry import telemetry
     from sinks.clickhouse import ClickHouse, Refused
     from sinks.consumer import RecordUnreadable, Sink, SinkNames
     from sinks.ranges import Limits, PlanUnreadable
@@ -98,8 +106,22 @@ def _sink(chosen: Settings) -> None:
         fail(f"sink: Kafka at {names.bootstrap}: {error}", EX_UNAVAILABLE)
 
 
+def _probe(chosen: Settings) -> None:
+    from pipeline import probe
+    from pipeline.telemetry import telemetry
+    from schemas.registry import RegistryUnavailable, SchemaUnknown
+    from sinks.clickhouse import Refused
+
+    try:
+        with telemetry("probe", chosen) as own:
+            ready.say(chosen, "probe", metrics=own.url)
+            probe.run(chosen, own.registry)
+    except (Refused, RegistryUnavailable, SchemaUnknown) as error:
+        fail(f"probe: {error}", EX_UNAVAILABLE)
+
+
 def _serve(chosen: Settings) -> None:
-    from pipeline import lag
+    from pipeline import lag, supervisor
     from pipeline.serve.run import CannotListen
     from pipeline.serve.run import run as run_serve
 
@@ -109,7 +131,11 @@ def _serve(chosen: Settings) -> None:
         except (lag.LagUnknown, endpoints.NotRunning):
             return None
 
+    def restarts() -> dict[str, int]:
+        running = supervisor.status(chosen) or {"processes": []}
+        return {one["name"]: one["restarts"] for one in running["processes"]}
+
     try:
-        run_serve(chosen, behind)
+        run_serve(chosen, behind, restarts)
     except CannotListen as error:
         fail(str(error), EX_UNAVAILABLE)

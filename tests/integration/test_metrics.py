@@ -34,14 +34,8 @@ def fetched(url: str) -> str:
         return str(answer.read().decode())
 
 
-def samples(installation: Installation, process: str) -> Samples:
-    """What a process says of itself now, by name and the value of the label."""
-    url = installation.told("status")["metrics"][process]
-    return scraped(url)
-
-
 def scraped(url: str) -> Samples:
-    """The same from its address."""
+    """What a process says of itself now, by name and the value of the label."""
     found: Samples = {}
     for family in text_string_to_metric_families(fetched(url)):
         for one in family.samples:
@@ -62,7 +56,8 @@ def test_a_probe_goes_the_whole_way_and_what_went_it_adds_up(probed: Installatio
     ]
     probed.told("simulate", "--speed", "max", "--for", "4s", "--rate", "100", "--seed", "5")
     accounts = probed.told("reconcile")
-    verdicts = {label: n for (name, label), n in samples(probed, "resolve").items() if name.endswith("verdicts_total")}
+    resolve = scraped(addresses["resolve"])
+    verdicts = {label: n for (name, label), n in resolve.items() if name.endswith("verdicts_total")}
     assert verdicts["admitted"] >= accounts["stored"] > 400
     assert verdicts["duplicate"] >= accounts["duplicate"] > 0
     assert accounts["unexplained"] == 0
@@ -75,19 +70,17 @@ def test_a_probe_goes_the_whole_way_and_what_went_it_adds_up(probed: Installatio
 
 
 def test_what_is_exposed_has_its_words_and_names_nobody(probed: Installation) -> None:
-    until(
-        lambda: ("touchstream_lag_seconds", "cx.rejected.v1") in samples(probed, "sink"), 15, "the sink knows its lag"
-    )
-    for process, url in probed.told("status")["metrics"].items():
+    addresses = probed.told("status")["metrics"]
+    lag = ("touchstream_lag_seconds", "cx.rejected.v1")
+    until(lambda: lag in scraped(addresses["sink"]), 60, "the sink knows its lag")
+    for process, url in addresses.items():
         text = fetched(url)
         families = {family.name for family in text_string_to_metric_families(text)}
         assert {name for name in families if name.startswith("touchstream_")} <= SERIES, process
         assert not re.search(r"p_[0-9a-f]{8}|installation|@|\+\d{5}", text), process
         assert json.loads(fetched(url.replace("/metrics", "/healthz"))) == {"status": "alive"}
     targets = json.loads((probed.home / "run" / "prometheus.json").read_text())
-    assert {one["labels"]["process"]: f"http://{one['targets'][0]}/metrics" for one in targets} == probed.told(
-        "status"
-    )["metrics"]
+    assert {one["labels"]["process"]: f"http://{one['targets'][0]}/metrics" for one in targets} == addresses
 
 
 def test_a_worker_whose_fold_never_returns_ends_and_another_does_its_work(probed: Installation) -> None:

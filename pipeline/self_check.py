@@ -60,6 +60,12 @@ class SelfCheck:
             self._thread.join(STOP_TIMEOUT_S)
 
     async def _run(self) -> None:
+        try:
+            await self._look_on()
+        finally:
+            self._lags.note({})  # better no figure than an old one
+
+    async def _look_on(self) -> None:
         while not self._stopping.is_set():
             try:
                 async with Onlooker(self._subject.bootstrap, self._subject.group) as onlooker:
@@ -86,7 +92,7 @@ class SelfCheck:
             }
         )
         signs = self._subject.signs
-        self._judge(Look(time.monotonic(), lanes(found, self._subject), signs.inserts, excuse(signs)))
+        self._judge(Look(time.monotonic(), lanes(found, self._subject), signs.inserts, excuse(signs, time.monotonic())))
 
     def _judge(self, look: Look) -> None:
         if not self._patience.seconds:
@@ -112,10 +118,10 @@ def lanes(found: dict[Place, Standing], subject: Subject) -> dict[str, Lane]:
     }
 
 
-def excuse(signs: Signs) -> str:
-    """Why the process cannot get on, as far as it knows."""
+def excuse(signs: Signs, now: float) -> str:
+    """Why the process cannot get on, as far as it knows; `now` in seconds on the monotonic clock."""
     if signs.inserting:
         return "an insert is on its way"
     outage_at = signs.outage_at
-    away = outage_at is not None and time.monotonic() - outage_at < OUTAGE_S
+    away = outage_at is not None and now - outage_at < OUTAGE_S
     return "a server is away" if away else ""

@@ -1,6 +1,7 @@
 """Where a group stands, seen from outside: what waits in its partitions, and since when. One connection, many looks."""
 
 import asyncio
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from types import TracebackType
@@ -9,6 +10,10 @@ from typing import Final, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+logger = logging.getLogger("touchstream.standing")
+# What aiokafka raises when the broker is away or has moved on; TimeoutError is an OSError.
+TROUBLE: Final = (KafkaError, OSError, AssertionError)
+STOP_TIMEOUT_S: Final = 3.0
 REQUEST_TIMEOUT_MS: Final = 5_000
 READ_MS: Final = 500
 Place = tuple[str, int]
@@ -46,26 +51,35 @@ class Onlooker:
     async def __aenter__(self) -> Self:
         try:
             await self._consumer.start()
-        except (KafkaError, OSError) as error:
-            await self._consumer.stop()
+        except TROUBLE as error:
+            await self._hang_up()
             raise self._unanswered(error) from error
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._consumer.stop()
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        """Within a bound, whatever it says: while the broker is away, aiokafka lets cancellations of its own tasks through."""
+        stopping = asyncio.ensure_future(self._consumer.stop())
+        await asyncio.wait({stopping}, timeout=STOP_TIMEOUT_S)
+        if not stopping.done():
+            stopping.cancel()
+        elif not stopping.cancelled() and (error := stopping.exception()) is not None:
+            logger.debug("hanging up: %r", error)
 
     async def look(self, places: Collection[Place]) -> dict[Place, Standing]:
         """How each of these partitions stands now. Raises Unanswered."""
         try:
             async with asyncio.timeout(2 * REQUEST_TIMEOUT_MS / 1000):
                 return await self._look([TopicPartition(*place) for place in sorted(places)])
-        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+        except TROUBLE as error:
             raise self._unanswered(error) from error
 
     def _unanswered(self, error: Exception) -> Unanswered:
-        return Unanswered(f"Kafka at {self._bootstrap} does not answer: {error or type(error).__name__}")
+        return Unanswered(f"Kafka at {self._bootstrap} does not answer: {str(error) or type(error).__name__}")
 
     async def _look(self, tps: list[TopicPartition]) -> dict[Place, Standing]:
         consumer = self._consumer

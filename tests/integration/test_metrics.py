@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -12,10 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.metrics import BY_PROCESS
 from tests.harness.installation import Installation, Maker
+from tests.harness.scraping import fetched, scraped
 from tests.harness.waiting import until
 
 SERIES = {one.name for series in BY_PROCESS.values() for one in series}
-Samples = dict[tuple[str, str], float]
 
 
 @pytest.fixture(scope="module")
@@ -26,21 +25,6 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         yield maker(probe_interval_s="1").up()
     finally:
         maker.end()
-
-
-def fetched(url: str) -> str:
-    """What is answered there."""
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return str(answer.read().decode())
-
-
-def scraped(url: str) -> Samples:
-    """What a process says of itself now, by name and the value of the label."""
-    found: Samples = {}
-    for family in text_string_to_metric_families(fetched(url)):
-        for one in family.samples:
-            found[one.name, ",".join(value for name, value in one.labels.items() if name != "le")] = one.value
-    return found
 
 
 def test_a_probe_goes_the_whole_way_and_what_went_it_adds_up(probed: Installation) -> None:

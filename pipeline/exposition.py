@@ -14,6 +14,7 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 
@@ -21,6 +22,8 @@ from pipeline import metrics
 from pipeline.meter import NoMeter, Signs
 from pipeline.metrics import Series
 
+# A second series for each one, with the time at which it began: twice the cardinality for what `process_start_time_seconds` says.
+disable_created_metrics()
 logger = logging.getLogger("touchstream.metrics")
 REQUEST_TIMEOUT_S: Final = 5.0
 Place = tuple[str, int]

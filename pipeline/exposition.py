@@ -23,7 +23,7 @@ from pipeline.meter import NoMeter, Signs
 from pipeline.metrics import Series
 
 # A second series for each one, with the time at which it began: twice the cardinality for what `process_start_time_seconds` says.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 logger = logging.getLogger("touchstream.metrics")
 REQUEST_TIMEOUT_S: Final = 5.0
 Place = tuple[str, int]

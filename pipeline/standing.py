@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 logger = logging.getLogger("touchstream.standing")
@@ -15,7 +17,8 @@ logger = logging.getLogger("touchstream.standing")
 TROUBLE: Final = (KafkaError, OSError, AssertionError)
 STOP_TIMEOUT_S: Final = 3.0
 REQUEST_TIMEOUT_MS: Final = 5_000
-READ_MS: Final = 500
+READ_MS: Final = 50
+READ_S: Final = 3.0
 Place = tuple[str, int]
 
 
@@ -38,19 +41,23 @@ class Onlooker:
 
     def __init__(self, bootstrap: str, group: str) -> None:
         self._bootstrap = bootstrap
+        self._group = group
+        self._empty: dict[TopicPartition, tuple[int, int]] = {}
+        # Without a group of its own: a consumer that has one keeps asking for its coordinator, loudly while there is no broker.
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
-            group_id=group,
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             max_partition_fetch_bytes=1,  # the broker gives at least one batch, and one record is all that is looked at
         )
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS)
 
     async def __aenter__(self) -> Self:
         try:
             await self._consumer.start()
+            await self._admin.start()
         except TROUBLE as error:
             await self._hang_up()
             raise self._unanswered(error) from error
@@ -63,12 +70,13 @@ class Onlooker:
 
     async def _hang_up(self) -> None:
         """Within a bound, whatever it says: while the broker is away, aiokafka lets cancellations of its own tasks through."""
-        stopping = asyncio.ensure_future(self._consumer.stop())
-        await asyncio.wait({stopping}, timeout=STOP_TIMEOUT_S)
-        if not stopping.done():
-            stopping.cancel()
-        elif not stopping.cancelled() and (error := stopping.exception()) is not None:
-            logger.debug("hanging up: %r", error)
+        stopping = {asyncio.ensure_future(self._consumer.stop()), asyncio.ensure_future(self._admin.close())}
+        done, pending = await asyncio.wait(stopping, timeout=STOP_TIMEOUT_S)
+        for task in pending:
+            task.cancel()
+        for task in done:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                logger.debug("hanging up: %r", error)
 
     async def look(self, places: Collection[Place]) -> dict[Place, Standing]:
         """How each of these partitions stands now. Raises Unanswered."""
@@ -88,27 +96,32 @@ class Onlooker:
         consumer.assign(tps)
         consumer.pause(*tps)
         begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        stored = await asyncio.gather(*(consumer.committed(tp) for tp in tps))
-        committed = {tp: max(offset or 0, begins[tp]) for tp, offset in zip(tps, stored, strict=True)}
-        found = {}
-        for tp in tps:
-            waiting, oldest = max(0, ends[tp] - committed[tp]), None
-            if waiting:
-                oldest, empty = await self._oldest(tp, committed[tp], ends[tp])
-                waiting = 0 if empty else waiting
-            found[tp.topic, tp.partition] = Standing(committed[tp], waiting, oldest)
+        stored = await self._admin.list_consumer_group_offsets(self._group, partitions=tps)
+        committed = {tp: max(stored[tp].offset if tp in stored else 0, begins[tp]) for tp in tps}
+        found = {(tp.topic, tp.partition): Standing(committed[tp], 0, None) for tp in tps}
+        asked = [tp for tp in tps if committed[tp] < ends[tp] and self._empty.get(tp) != (committed[tp], ends[tp])]
+        for tp, oldest in (await self._oldest({tp: (committed[tp], ends[tp]) for tp in asked})).items():
+            if oldest is None:
+                self._empty[tp] = committed[tp], ends[tp]
+            else:
+                found[tp.topic, tp.partition] = Standing(committed[tp], ends[tp] - committed[tp], oldest)
         consumer.unsubscribe()
         return found
 
-    async def _oldest(self, tp: TopicPartition, offset: int, end: int) -> tuple[int | None, bool]:
-        """When the first record from `offset` on was written, and whether it is certain that there is none before `end`."""
+    async def _oldest(self, spans: dict[TopicPartition, tuple[int, int]]) -> dict[TopicPartition, int | None]:
+        """When the first record of each span of offsets was written, None where it holds no record. What cannot be read in time is
+        left out, and counts as nothing waiting until the next look."""
         consumer = self._consumer
-        consumer.seek(tp, offset)
-        consumer.resume(tp)
-        try:
-            found = await consumer.getmany(tp, timeout_ms=READ_MS, max_records=1)
-            for record in found.get(tp, []):
-                return (record.timestamp, False) if record.offset < end else (None, True)
-            return None, await consumer.position(tp) >= end
-        finally:
-            consumer.pause(tp)
+        for tp, (first, _) in spans.items():
+            consumer.seek(tp, first)
+        consumer.resume(*spans)
+        found: dict[TopicPartition, int | None] = {}
+        deadline = time.monotonic() + READ_S
+        while len(found) < len(spans) and time.monotonic() < deadline:
+            missing = [tp for tp in spans if tp not in found]
+            for tp, records in (await consumer.getmany(*missing, timeout_ms=READ_MS)).items():
+                found[tp] = records[0].timestamp if records[0].offset < spans[tp][1] else None
+            for tp in missing:
+                if tp not in found and await consumer.position(tp) >= spans[tp][1]:
+                    found[tp] = None
+        return found

@@ -82,13 +82,11 @@ class JourneyFold:
         self._people: dict[bytes, bytes] = {}
         self._changes: dict[bytes, bytes] = {}
         self.counts: Counter[str] = Counter()
+        self.size = 0
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""
-        if value is None:
-            self._people.pop(key, None)
-        else:
-            self._people[key] = value
+        self._keep(key, value)
 
     def restored(self) -> None:
         """The changelog has been read to its end. Raises StateTooNew when a newer version wrote it."""
@@ -108,7 +106,8 @@ class JourneyFold:
         told, states = ledger.close()
         self.counts["touchpoints"] += len(batch)
         self.counts["persons_told"] += len(told)
-        self._people.update(states)
+        for person, packed in states.items():
+            self._keep(person, packed)
         self._changes.update(states)
         return [
             Out(OUTPUTS[kind], person.encode(), self._encoders[kind].encode(record))
@@ -122,6 +121,13 @@ class JourneyFold:
         found: list[tuple[bytes, bytes | None]] = list(self._changes.items())
         self._changes.clear()
         return found
+
+    def _keep(self, key: bytes, value: bytes | None) -> None:
+        before = self._people.pop(key, None)
+        self.size -= 0 if before is None else len(key) + len(before)
+        if value is not None:
+            self._people[key] = value
+            self.size += len(key) + len(value)
 
     def __len__(self) -> int:
         return len(self._people)

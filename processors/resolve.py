@@ -12,7 +12,7 @@ from pipeline.codec import HEAD_BYTES, Decoder, Encoder, plain
 from pipeline.events import Out, Raw, Rejection, Resolved
 from pipeline.keys import Keyring, person_of
 from pipeline.topics import REJECTED, RESOLVED
-from processors.dedupe import Seen
+from processors.dedupe import DIGEST_BYTES, Seen
 from processors.validate import TimeLimits, validate
 from schemas.registry import load
 
@@ -156,6 +156,11 @@ class ResolveFold:
             for topic, seen in self._seen.items()
             for (hour, index), ids in seen.changes().items()
         ]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the digests that the state holds."""
+        return DIGEST_BYTES * len(self)
 
     def __len__(self) -> int:
         return sum(map(len, self._seen.values()))

@@ -52,6 +52,10 @@ class Fold(Restorable, Protocol):
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""
 
+    @property
+    def size(self) -> int:
+        """In how many bytes it holds them, packed."""
+
     def __len__(self) -> int:
         """How many things the state holds."""
 
@@ -201,6 +205,7 @@ class Lane:
         fold, began = self._stage.new_fold(), time.monotonic()
         applied, records = await restore(self._stage.names, self.partition, fold, self._stage.meter)
         self._stage.meter.restored(self.partition, records, time.monotonic() - began)
+        self._stage.meter.state(self.partition, len(fold), fold.size)
         for topic, next_offset in applied.items():
             self._marks.setdefault(topic, Mark()).next = next_offset
         self._fold = fold
@@ -270,7 +275,7 @@ class Lane:
         for verdict, count in fold.counts.items():
             meter.verdict(verdict, count)
         fold.counts.clear()
-        meter.state(self.partition, len(fold), 0)
+        meter.state(self.partition, len(fold), fold.size)
 
 
 def _cause(error: BaseException, *, fenced: bool) -> str:

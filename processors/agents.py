@@ -14,7 +14,10 @@ from faust.types import TP
 from pipeline import endpoints, topics
 from pipeline.codec import Encoder
 from pipeline.config import Settings
+from pipeline.meter import Meter, NoMeter
 from pipeline.rules import admission_of, codec_of, policy_of, registry_of
+from pipeline.standing import Place
+from pipeline.telemetry import Telemetry
 from processors.journey import FIELDS, JourneyFold
 from processors.resolve import ResolvedWriter, ResolveFold
 from processors.stage import Fold, Stage
@@ -70,7 +73,9 @@ def journey(settings: Settings) -> Definition:
 STAGES: dict[str, Callable[[Settings], Definition]] = {"resolve": resolve, "journey": journey}
 
 
-def application(definition: Definition, settings: Settings, on_ready: Callable[[], None]) -> StageApp:
+def application(
+    definition: Definition, settings: Settings, on_ready: Callable[[], None], meter: Meter | None = None
+) -> StageApp:
     """The Faust application that runs a stage; `on_ready` is called at every assignment of partitions. Raises NotRunning."""
     bootstrap = endpoints.kafka(settings)
     group = f"{settings.topic_prefix}{definition.name}"
@@ -110,7 +115,7 @@ def application(definition: Definition, settings: Settings, on_ready: Callable[[
     async def rewind(tp: TopicPartition, offset: int) -> None:
         await app.consumer._thread.rewind(tp, offset)  # type: ignore[attr-defined]
 
-    app.stage = Stage(names, definition.new_fold, rewind, fenced_pause_s=settings.session_timeout_s + 2)
+    app.stage = Stage(names, definition.new_fold, rewind, settings.session_timeout_s + 2, meter or NoMeter())
     _connect(app, sources, on_ready)
     return app
 
@@ -146,12 +151,20 @@ def _datadir(settings: Settings, name: str) -> Path:
     return path
 
 
-def run(name: str, settings: Settings, on_ready: Callable[[], None]) -> None:
+def run(telemetry: Telemetry, on_ready: Callable[[], None]) -> None:
     """Run a stage until SIGTERM or SIGINT; the transactions at hand are finished first. Raises NotRunning, OSError, SystemExit."""
     # A batch makes a hundred thousand short-lived objects without cycles; looking through them all the time costs a seventh.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    app = application(STAGES[name](settings), settings, on_ready)
+    settings = telemetry.settings
+    definition = STAGES[telemetry.name](settings)
+    app = application(definition, settings, on_ready, telemetry.meter)
     worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
     worker.spinner = None
-    worker.execute_from_commandline()
+    names, topics_read = app.stage.names, [settings.topic_prefix + name for name in definition.sources]
+
+    def places() -> frozenset[Place]:
+        return frozenset((topic, partition) for partition in list(app.stage.lanes) for topic in topics_read)
+
+    with telemetry.watching(names.bootstrap, names.group, places):
+        worker.execute_from_commandline()

@@ -6,6 +6,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline import crash
+from pipeline.meter import Meter
 from processors.transaction import Names
 
 # A state key never begins with a zero byte. One marker goes into every transaction: a batch may change no state at all.
@@ -29,7 +30,7 @@ def marker(applied: dict[str, int]) -> tuple[bytes, bytes]:
     return MARKER, msgspec.msgpack.encode(applied)
 
 
-async def restore(names: Names, partition: int, state: Restorable) -> tuple[dict[str, int], int]:
+async def restore(names: Names, partition: int, state: Restorable, meter: Meter) -> tuple[dict[str, int], int]:
     """Read the changelog's partition to its end (committed records only) into `state`.
 
     Returns the next offset to apply by source topic, and how many records were read. Raises KafkaError.
@@ -53,6 +54,7 @@ async def restore(names: Names, partition: int, state: Restorable) -> tuple[dict
         while await consumer.position(tp) < end:
             for records in (await consumer.getmany(tp, timeout_ms=500)).values():
                 read += len(records)
+                meter.restoring(partition, read)
                 crash.here(names.stage, "restoring")
                 for record in records:
                     if record.key == MARKER:

@@ -1,5 +1,6 @@
 """The second stage: one fold per person, from resolved touchpoints to sessions, journeys, scores and the customer view. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import starmap
 from typing import Any, Final
@@ -143,14 +144,12 @@ class JourneyFold:
         self._policy = policy
         self._people: dict[bytes, bytes] = {}
         self._changes: dict[bytes, bytes] = {}
-        self.counts = {"touchpoints": 0, "rejected": 0}
+        self.counts: Counter[str] = Counter()
+        self.size = 0
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""
-        if value is None:
-            self._people.pop(key, None)
-        else:
-            self._people[key] = value
+        self._keep(key, value)
 
     def restored(self) -> None:
         """The changelog has been read to its end. Raises StateTooNew when a newer version wrote it."""
@@ -186,8 +185,8 @@ class JourneyFold:
                 by_kind[kind] += [(key, record) for record in records]
         handled = sum(map(len, decoded.by_person.values())) + len(decoded.rejected)
         refuse_poison(len(rejected), handled)
-        self.counts["touchpoints"] += handled
-        self.counts["rejected"] += len(rejected)
+        self.counts["folded"] += handled - len(rejected)
+        self.counts.update(dict(out.headers)["cx.reason"].decode() for out in rejected)
         return Changed(by_kind, rejected)
 
     def _folded(self, person: str, key: bytes, news: list[News], rejected: list[Out]) -> Outputs:
@@ -202,7 +201,8 @@ class JourneyFold:
             found = step(person, state, kept, self._policy)
         if found is None:
             return {}
-        self._people[key] = self._changes[key] = pack(state)
+        self._changes[key] = pack(state)
+        self._keep(key, self._changes[key])
         return found
 
     def encode(self, told: Changed) -> list[Out]:
@@ -219,6 +219,13 @@ class JourneyFold:
         found: list[tuple[bytes, bytes | None]] = list(self._changes.items())
         self._changes.clear()
         return found
+
+    def _keep(self, key: bytes, value: bytes | None) -> None:
+        before = self._people.pop(key, None)
+        self.size -= 0 if before is None else len(key) + len(before)
+        if value is not None:
+            self._people[key] = value
+            self.size += len(key) + len(value)
 
     def __len__(self) -> int:
         return len(self._people)

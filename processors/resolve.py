@@ -1,5 +1,6 @@
 """The first stage: is this a touchpoint, is it new, and whose is it? Pure; every record is stored, rejected or a duplicate."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -9,7 +10,7 @@ from pipeline.codec import HEAD_BYTES, Decoder, Encoder, Record
 from pipeline.events import Out, Raw, Reason, Rejection, Resolved
 from pipeline.keys import Keyring, person_of
 from pipeline.topics import REJECTED, RESOLVED
-from processors.dedupe import Seen
+from processors.dedupe import DIGEST_BYTES, Seen
 from processors.poison import POISON, failed, refuse_poison
 from processors.validate import TimeLimits, validate
 from schemas.registry import load
@@ -124,7 +125,7 @@ class ResolveFold:
         self._admission = admission
         self._writer = writer
         self._seen: dict[str, Seen] = {}
-        self.counts = {"admitted": 0, "rejected": 0, "duplicate": 0}
+        self.counts: Counter[str] = Counter()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""
@@ -158,7 +159,7 @@ class ResolveFold:
             found = next(written) if isinstance(one, Admitted) else one
             if isinstance(found, Rejection):
                 failures += found.reason is Reason.PROCESSING_FAILED
-                self.counts["rejected"] += 1
+                self.counts[found.reason.value] += 1
                 outs.append(rejected(raw, found))
             elif isinstance(one, Admitted) and self._is_new(raw, one):
                 outs.append(Out(RESOLVED, one.resolved.person.encode(), found))
@@ -200,6 +201,11 @@ class ResolveFold:
             for topic, seen in self._seen.items()
             for (hour, index), ids in seen.changes().items()
         ]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the digests that the state holds."""
+        return DIGEST_BYTES * len(self)
 
     def __len__(self) -> int:
         return sum(map(len, self._seen.values()))

@@ -8,6 +8,8 @@ would lose the batch.
 import asyncio
 import logging
 import os
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -17,6 +19,7 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from pipeline import crash
 from pipeline.events import Origin, Out, Raw
+from pipeline.meter import Meter, NoMeter
 from processors.changelog import Restorable, marker, restore
 from processors.transaction import Names, Transaction
 from processors.transport import Batch
@@ -39,7 +42,12 @@ class FoldFailed(Exception):
 
 
 class Fold(Restorable, Protocol):
-    """State and step of one partition of a stage; see `processors.resolve` and `processors.journey`."""
+    """State and step of one partition of a stage; see `processors.resolve` and `processors.journey`.
+
+    `counts` is what has become of the records folded so far.
+    """
+
+    counts: Counter[str]
 
     def decode(self, batch: list[Raw]) -> Any:
         """What the bytes say; the state is not touched. Raises RegistryUnavailable."""
@@ -55,6 +63,10 @@ class Fold(Restorable, Protocol):
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""
+
+    @property
+    def size(self) -> int:
+        """In how many bytes it holds them, packed."""
 
     def __len__(self) -> int:
         """How many things the state holds."""
@@ -95,6 +107,7 @@ class Stage:
     new_fold: Callable[[], Fold]
     rewind: Rewind
     fenced_pause_s: float
+    meter: Meter = field(default_factory=NoMeter)
     progress: Progress = field(default_factory=Progress)
     lanes: dict[int, "Lane"] = field(default_factory=dict)
 
@@ -185,6 +198,7 @@ class Lane:
                     "fenced by a new owner" if fenced else repr(error)[:200],
                 )
                 self._stage.progress.retries += 1
+                self._stage.meter.retry(_cause(error, fenced=fenced))
                 await self._drop()
                 # Fenced means that the group has given the partition away; the rebalance that says so is on its way.
                 await self._pause(self._stage.fenced_pause_s if fenced else RETRY_S[min(attempt, len(RETRY_S) - 1)])
@@ -200,8 +214,10 @@ class Lane:
     async def _open(self) -> None:
         self._transaction = Transaction(self._stage.names, self.partition)
         await self._transaction.open()
-        fold = self._stage.new_fold()
-        applied, records = await restore(self._stage.names, self.partition, fold)
+        fold, began = self._stage.new_fold(), time.monotonic()
+        applied, records = await restore(self._stage.names, self.partition, fold, self._stage.meter)
+        self._stage.meter.restored(self.partition, records, time.monotonic() - began)
+        self._stage.meter.state(self.partition, len(fold), fold.size)
         for topic, next_offset in applied.items():
             self._marks.setdefault(topic, Mark()).next = next_offset
         self._fold = fold
@@ -212,6 +228,7 @@ class Lane:
         transaction, self._transaction = self._transaction, None
         if self._fold is not None:
             self._stage.progress.open_lanes -= 1
+            self._stage.meter.closed(self.partition)
             self._fold = None
         if transaction is not None:
             try:
@@ -247,20 +264,54 @@ class Lane:
         if fold is None or transaction is None:
             raise FoldFailed("a lane that is not open got a batch")
         stage = self._stage.names.stage
+        began = time.monotonic()
         try:
-            decoded = fold.decode(fresh)
+            touchpoints = fold.decode(fresh)
+            decoded = time.monotonic()
             crash.here(stage, "decoded")
-            outs = fold.encode(fold.apply(decoded))
+            news = fold.apply(touchpoints)
+            applied_at = time.monotonic()
+            outs = fold.encode(news)
         except RegistryUnavailable:
             raise
         except Exception as error:
             raise FoldFailed(f"partition {self.partition}: {type(error).__name__}") from error
         crash.here(stage, "folded")
+        encoded = time.monotonic()
         applied = {topic: mark.next for topic, mark in {**self._marks, **reached}.items()}
         offsets = {TopicPartition(topic, self.partition): mark.next for topic, mark in reached.items()}
         await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
         self._stage.progress.records += len(fresh)
         self._stage.progress.transactions += 1
+        ended = time.monotonic()
+        steps = Steps(decoded - began, applied_at - decoded, encoded - applied_at, ended - encoded)
+        self._measure(fold, len(fresh), steps)
+
+    def _measure(self, fold: Fold, records: int, steps: "Steps") -> None:
+        """Tell of a batch once it is committed, so that one which is tried again counts once."""
+        meter = self._stage.meter
+        meter.batch(records, steps.decode_s, steps.fold_s, steps.encode_s)
+        meter.transaction(steps.transaction_s, records)
+        for verdict, count in fold.counts.items():
+            meter.verdict(verdict, count)
+        fold.counts.clear()
+        meter.state(self.partition, len(fold), fold.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How long one batch took, in seconds by step."""
+
+    decode_s: float
+    fold_s: float
+    encode_s: float
+    transaction_s: float
+
+
+def _cause(error: BaseException, *, fenced: bool) -> str:
+    if fenced:
+        return "fenced"
+    return "registry" if isinstance(error, RegistryUnavailable) else "kafka"
 
 
 def _raw(record: Any) -> Raw:

@@ -16,6 +16,7 @@ from kafka.structs import OffsetAndMetadata
 from pipeline import crash
 from pipeline.codec import Decoder
 from pipeline.events import Rejection
+from pipeline.meter import Meter, NoMeter
 from schemas.registry import Registry
 from sinks.clickhouse import ClickHouse, Unavailable
 from sinks.ranges import Buffered, Limits, Range, next_range, planned
@@ -79,8 +80,11 @@ class Change:
 class Sink:
     """The loop and its state."""
 
-    def __init__(self, names: SinkNames, database: ClickHouse, registry: Registry, limits: Limits) -> None:
+    def __init__(
+        self, names: SinkNames, database: ClickHouse, registry: Registry, limits: Limits, meter: Meter | None = None
+    ) -> None:
         self._names = names
+        self._meter = meter or NoMeter()
         self._database = database
         self._limits = limits
         self._decoders = {t.record: Decoder(t.record, registry) for t in TABLES.values() if t.record}
@@ -92,6 +96,10 @@ class Sink:
         self._on_ready: Callable[[], None] = lambda: None
         self._failures = 0
         self._retry_at = 0.0
+
+    def assigned(self) -> frozenset[tuple[str, int]]:
+        """The partitions that it has now, by topic and number; for any thread."""
+        return frozenset((tp.topic, tp.partition) for tp in list(self._pending))
 
     def run(self, stopping: Callable[[], bool], on_ready: Callable[[], None] = lambda: None) -> None:
         """Until `stopping`; `on_ready` is called at every assignment of partitions.
@@ -243,7 +251,13 @@ class Sink:
                 one = self._inserts[0]
                 if one.rows:
                     token = one.range.token(one.table.name, one.tp.topic, one.tp.partition)
+                    began = time.monotonic()
+                    self._meter.inserting(one.table.name)
                     self._database.insert(one.table.name, one.table.columns, one.rows, token)
+                    self._meter.inserted(one.table.name, len(one.rows), time.monotonic() - began)
+                    if one.table.arrived_at is not None:
+                        oldest = min(row[one.table.arrived_at] for row in one.rows)
+                        self._meter.queryable(time.time() - oldest / 1000)
                 done[one.tp] = one.range
                 del self._inserts[0]
         finally:
@@ -270,6 +284,7 @@ class Sink:
         pause = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
         if self._failures == 0:
             logger.warning("%s; nothing is lost, trying again", str(trouble) or repr(trouble))
+        self._meter.insert_failed("clickhouse" if isinstance(trouble, Unavailable) else "commit")
         self._failures += 1
         self._retry_at = now + pause
 

@@ -39,6 +39,11 @@ class Table:
     record: str | None
     rows: Callable[[Record, Where], Iterable[Row]]
 
+    @property
+    def arrived_at(self) -> int | None:
+        """Where in a row the time of arrival stands, for tables that have it."""
+        return self.columns.index("arrived_at") if "arrived_at" in self.columns else None
+
 
 WHERE: Final = ("_topic", "_partition", "_offset")
 _TOUCHPOINT_PLAIN: Final = (

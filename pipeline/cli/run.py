@@ -22,6 +22,7 @@ class Process(StrEnum):
     journey = "journey"
     sink = "sink"
     serve = "serve"
+    probe = "probe"
 
 
 def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None:
@@ -31,7 +32,13 @@ def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None
     """
     chosen = settings()
     logs.set_up(name.value, chosen.log_level)
-    runners = {Process.kafka: _kafka, Process.clickhouse: _clickhouse, Process.sink: _sink, Process.serve: _serve}
+    runners = {
+        Process.kafka: _kafka,
+        Process.clickhouse: _clickhouse,
+        Process.sink: _sink,
+        Process.serve: _serve,
+        Process.probe: _probe,
+    }
     try:
         crash.arm(os.environ)
         runners.get(name, lambda s: _stage(name.value, s))(chosen)
@@ -62,15 +69,18 @@ def _clickhouse(chosen: Settings) -> None:
 
 
 def _stage(name: str, chosen: Settings) -> None:
+    from pipeline.telemetry import telemetry
     from processors.agents import run as run_stage
 
-    run_stage(name, chosen, lambda: ready.say(chosen, name))
+    with telemetry(name, chosen) as own:
+        run_stage(own, lambda: ready.say(chosen, name, metrics=own.url))
 
 
 def _sink(chosen: Settings) -> None:
     from kafka.errors import InvalidSessionTimeoutError, KafkaError
 
     from pipeline.rules import registry_of
+    from pipeline.telemetry import telemetry
     from sinks.clickhouse import ClickHouse, Refused
     from sinks.consumer import RecordUnreadable, Sink, SinkNames
     from sinks.ranges import Limits, PlanUnreadable
@@ -85,9 +95,12 @@ def _sink(chosen: Settings) -> None:
         chosen.session_timeout_s,
         instance=chosen.instance or None,
     )
-    sink = Sink(names, ClickHouse(chosen), registry_of(chosen), Limits(chosen.sink_batch_rows, chosen.sink_linger_ms))
+    limits = Limits(chosen.sink_batch_rows, chosen.sink_linger_ms)
     try:
-        sink.run(stopping.is_set, lambda: ready.say(chosen, "sink"))
+        with telemetry("sink", chosen) as own:
+            sink = Sink(names, ClickHouse(chosen), registry_of(chosen), limits, own.meter)
+            with own.watching(names.bootstrap, names.group, sink.assigned):
+                sink.run(stopping.is_set, lambda: ready.say(chosen, "sink", metrics=own.url))
     except (Refused, RecordUnreadable, PlanUnreadable) as error:
         fail(f"the sink stops, because going on would lose something: {error}", EX_SOFTWARE)
     except InvalidSessionTimeoutError:
@@ -97,8 +110,22 @@ def _sink(chosen: Settings) -> None:
         fail(f"sink: Kafka at {names.bootstrap}: {error}", EX_UNAVAILABLE)
 
 
+def _probe(chosen: Settings) -> None:
+    from pipeline import probe
+    from pipeline.telemetry import telemetry
+    from schemas.registry import RegistryUnavailable, SchemaUnknown
+    from sinks.clickhouse import Refused
+
+    try:
+        with telemetry("probe", chosen) as own:
+            ready.say(chosen, "probe", metrics=own.url)
+            probe.run(chosen, own.registry)
+    except (Refused, RegistryUnavailable, SchemaUnknown) as error:
+        fail(f"probe: {error}", EX_UNAVAILABLE)
+
+
 def _serve(chosen: Settings) -> None:
-    from pipeline import lag
+    from pipeline import lag, supervisor
     from pipeline.serve.run import CannotListen
     from pipeline.serve.run import run as run_serve
 
@@ -108,7 +135,11 @@ def _serve(chosen: Settings) -> None:
         except (lag.LagUnknown, endpoints.NotRunning):
             return None
 
+    def restarts() -> dict[str, int]:
+        running = supervisor.status(chosen) or {"processes": []}
+        return {one["name"]: one["restarts"] for one in running["processes"]}
+
     try:
-        run_serve(chosen, behind)
+        run_serve(chosen, behind, restarts)
     except CannotListen as error:
         fail(str(error), EX_UNAVAILABLE)

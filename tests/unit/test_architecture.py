@@ -21,6 +21,7 @@ KAFKA = {
     "pipeline/partitions.py",
     "pipeline/produce.py",
     "pipeline/rawlog.py",
+    "pipeline/standing.py",
     "pipeline/topics_admin.py",
     "processors/changelog.py",
     "processors/transaction.py",
@@ -33,7 +34,7 @@ PURE = {
         for name in ("validate", "dedupe", "runs", "policies", "scores", "intervals", "cell", "person", "state")
     ),
     *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals", "poison")),
-    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics")),
+    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "watchdog")),
     *(
         f"pipeline/codec/{name}.py"
         for name in ("arrays", "arrow", "choice", "columns", "reference", "shapes", "strict", "wire", "writers")

@@ -1,7 +1,9 @@
 """The Faust applications: which topics a stage reads, and how its lanes learn of rebalances. Everything else is elsewhere."""
 
+import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,13 @@ from aiokafka import TopicPartition
 from faust.types import TP
 
 from pipeline import endpoints, topics
-from pipeline.codec import Decoder, Encoder
+from pipeline.codec import Encoder
 from pipeline.config import Settings
 from pipeline.meter import Meter, NoMeter
-from pipeline.rules import admission_of, policy_of, registry_of
+from pipeline.rules import admission_of, codec_of, policy_of, registry_of
 from pipeline.standing import Place
 from pipeline.telemetry import Telemetry
-from processors.journey import JourneyFold
+from processors.journey import FIELDS, JourneyFold
 from processors.resolve import ResolvedWriter, ResolveFold
 from processors.stage import Fold, Stage
 from processors.transaction import Names
@@ -28,12 +30,13 @@ QUEUED_BATCHES = 8
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A stage: its name, what it reads, where its state is logged, and how the state of a partition begins."""
+    """A stage: its name, what it reads, where its state is logged, how a partition's state begins, whether outputs keep the key."""
 
     name: str
     sources: tuple[str, ...]
     changelog: str
     new_fold: Callable[[], Fold]
+    keyed_alike: bool = False
 
 
 class StageApp(faust.App):
@@ -44,7 +47,7 @@ class StageApp(faust.App):
 
 def encoder(settings: Settings, registry: Registry, record: str, topic: str) -> Encoder:
     """The encoder of one of our topics' records."""
-    return Encoder(record, registry, f"{settings.topic_prefix}{topic}-value")
+    return codec_of(settings).encoder(record, registry, f"{settings.topic_prefix}{topic}-value")
 
 
 def resolve(settings: Settings) -> Definition:
@@ -60,10 +63,11 @@ def resolve(settings: Settings) -> Definition:
 def journey(settings: Settings) -> Definition:
     """The journey stage."""
     registry = registry_of(settings)
-    decoder = Decoder("resolved_touchpoint", registry)
+    decoder = codec_of(settings).decoder("resolved_touchpoint", registry, FIELDS)
     encoders = {kind: encoder(settings, registry, kind, topic) for kind, topic in topics.OUTPUTS.items()}
     policy = policy_of(settings)
-    return Definition("journey", (topics.RESOLVED,), "state.journey.v1", lambda: JourneyFold(decoder, encoders, policy))
+    new_fold = partial(JourneyFold, decoder, encoders, policy)
+    return Definition("journey", (topics.RESOLVED,), "state.journey.v1", new_fold, keyed_alike=True)
 
 
 STAGES: dict[str, Callable[[Settings], Definition]] = {"resolve": resolve, "journey": journey}
@@ -89,6 +93,7 @@ def application(
         topic_partitions=settings.topic_partitions,
         stream_buffer_maxsize=QUEUED_BATCHES,
         stream_wait_empty=False,
+        consumer_group_instance_id=settings.instance or None,
         broker_max_poll_records=settings.batch_records,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.session_timeout_s / HEARTBEATS_PER_SESSION,
@@ -104,6 +109,7 @@ def application(
         settings.topic_prefix,
         settings.topic_prefix + definition.changelog,
         settings.topic_partitions,
+        definition.keyed_alike,
     )
 
     async def rewind(tp: TopicPartition, offset: int) -> None:
@@ -147,6 +153,9 @@ def _datadir(settings: Settings, name: str) -> Path:
 
 def run(telemetry: Telemetry, on_ready: Callable[[], None]) -> None:
     """Run a stage until SIGTERM or SIGINT; the transactions at hand are finished first. Raises NotRunning, OSError, SystemExit."""
+    # A batch makes a hundred thousand short-lived objects without cycles; looking through them all the time costs a seventh.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     settings = telemetry.settings
     definition = STAGES[telemetry.name](settings)
     app = application(definition, settings, on_ready, telemetry.meter)

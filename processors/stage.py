@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final, Protocol
 
 from aiokafka import TopicPartition
@@ -27,7 +28,10 @@ from schemas.registry import RegistryUnavailable
 
 logger = logging.getLogger("touchstream.stage")
 QUEUED_BATCHES: Final = 4
-CLOSE_TIMEOUT_S: Final = 3.0
+# Together below the five seconds within which a process that is told to stop has left.
+FINISH_S: Final = 2.5
+CANCEL_S: Final = 0.5
+CLOSE_S: Final = 1.5
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 EX_SOFTWARE: Final = 70
 # What aiokafka raises when the broker is away, has moved on or has fenced us; its sender also dies of bare AssertionErrors.
@@ -46,8 +50,17 @@ class Fold(Restorable, Protocol):
 
     counts: Counter[str]
 
+    def decode(self, batch: list[Raw]) -> Any:
+        """What the bytes say; the state is not touched. Raises RegistryUnavailable."""
+
+    def apply(self, decoded: Any) -> Any:
+        """Apply what `decode` gave, in order, and say what came of it."""
+
+    def encode(self, applied: Any) -> list[Out]:
+        """What `apply` gave, as records to write."""
+
     def fold(self, batch: list[Raw]) -> list[Out]:
-        """Apply a batch in order, and say what to write."""
+        """All three, one after the other."""
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""
@@ -147,10 +160,10 @@ class Lane:
     async def close(self) -> None:
         """Finish the transaction at hand, within a bound, then forget everything."""
         self.let_go()
-        _, pending = await asyncio.wait({self._task}, timeout=CLOSE_TIMEOUT_S)
+        _, pending = await asyncio.wait({self._task}, timeout=FINISH_S)
         if pending:
             self._task.cancel()
-            await asyncio.wait({self._task}, timeout=1)
+            await asyncio.wait({self._task}, timeout=CANCEL_S)
         await self._drop()
 
     async def _run(self) -> None:
@@ -220,7 +233,7 @@ class Lane:
             self._fold = None
         if transaction is not None:
             try:
-                await transaction.close(CLOSE_TIMEOUT_S)
+                await transaction.close(CLOSE_S)
             except KAFKA_TROUBLE as error:
                 logger.debug("partition %d: its producer ended with %r", self.partition, error)
 
@@ -251,26 +264,33 @@ class Lane:
         fold, transaction = self._fold, self._transaction
         if fold is None or transaction is None:
             raise FoldFailed("a lane that is not open got a batch")
-        began = time.monotonic()
+        stage = self._stage.names.stage
+        times = [time.monotonic()]
         try:
-            outs = fold.fold(fresh)
+            decoded = fold.decode(fresh)
+            times.append(time.monotonic())
+            crash.here(stage, "decoded")
+            came = fold.apply(decoded)
+            times.append(time.monotonic())
+            outs = fold.encode(came)
+            times.append(time.monotonic())
         except RegistryUnavailable:
             raise
         except Exception as error:
             raise FoldFailed(f"partition {self.partition}: {type(error).__name__}") from error
-        crash.here(self._stage.names.stage, "folded")
-        folded = time.monotonic()
+        crash.here(stage, "folded")
         applied = {topic: mark.next for topic, mark in {**self._marks, **reached}.items()}
         offsets = {TopicPartition(topic, self.partition): mark.next for topic, mark in reached.items()}
         await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
         self._stage.progress.records += len(fresh)
         self._stage.progress.transactions += 1
-        self._measure(fold, len(fresh), folded - began, time.monotonic() - folded)
+        self._measure(fold, len(fresh), [*times, time.monotonic()])
 
-    def _measure(self, fold: Fold, records: int, fold_s: float, transaction_s: float) -> None:
+    def _measure(self, fold: Fold, records: int, times: list[float]) -> None:
         """Tell of a batch once it is committed, so that one which is tried again counts once."""
         meter = self._stage.meter
-        meter.batch(records, 0.0, fold_s, 0.0)
+        decode_s, fold_s, encode_s, transaction_s = (end - begin for begin, end in pairwise(times))
+        meter.batch(records, decode_s, fold_s, encode_s)
         meter.transaction(transaction_s, records)
         for verdict, count in fold.counts.items():
             meter.verdict(verdict, count)

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final, Protocol
 
 from aiokafka import TopicPartition
@@ -264,48 +265,37 @@ class Lane:
         if fold is None or transaction is None:
             raise FoldFailed("a lane that is not open got a batch")
         stage = self._stage.names.stage
-        began = time.monotonic()
+        times = [time.monotonic()]
         try:
-            touchpoints = fold.decode(fresh)
-            decoded = time.monotonic()
+            decoded = fold.decode(fresh)
+            times.append(time.monotonic())
             crash.here(stage, "decoded")
-            news = fold.apply(touchpoints)
-            applied_at = time.monotonic()
-            outs = fold.encode(news)
+            came = fold.apply(decoded)
+            times.append(time.monotonic())
+            outs = fold.encode(came)
+            times.append(time.monotonic())
         except RegistryUnavailable:
             raise
         except Exception as error:
             raise FoldFailed(f"partition {self.partition}: {type(error).__name__}") from error
         crash.here(stage, "folded")
-        encoded = time.monotonic()
         applied = {topic: mark.next for topic, mark in {**self._marks, **reached}.items()}
         offsets = {TopicPartition(topic, self.partition): mark.next for topic, mark in reached.items()}
         await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
         self._stage.progress.records += len(fresh)
         self._stage.progress.transactions += 1
-        ended = time.monotonic()
-        steps = Steps(decoded - began, applied_at - decoded, encoded - applied_at, ended - encoded)
-        self._measure(fold, len(fresh), steps)
+        self._measure(fold, len(fresh), [*times, time.monotonic()])
 
-    def _measure(self, fold: Fold, records: int, steps: "Steps") -> None:
+    def _measure(self, fold: Fold, records: int, times: list[float]) -> None:
         """Tell of a batch once it is committed, so that one which is tried again counts once."""
         meter = self._stage.meter
-        meter.batch(records, steps.decode_s, steps.fold_s, steps.encode_s)
-        meter.transaction(steps.transaction_s, records)
+        decode_s, fold_s, encode_s, transaction_s = (end - begin for begin, end in pairwise(times))
+        meter.batch(records, decode_s, fold_s, encode_s)
+        meter.transaction(transaction_s, records)
         for verdict, count in fold.counts.items():
             meter.verdict(verdict, count)
         fold.counts.clear()
         meter.state(self.partition, len(fold), fold.size)
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """How long one batch took, in seconds by step."""
-
-    decode_s: float
-    fold_s: float
-    encode_s: float
-    transaction_s: float
 
 
 def _cause(error: BaseException, *, fenced: bool) -> str:

@@ -67,6 +67,13 @@ class Settings(BaseSettings):
     sink_batch_rows: int = Field(20_000, ge=1, description="Most rows of one insert.")
     sink_linger_ms: int = Field(200, ge=0, description="Longest wait for more rows before an insert.")
 
+    sink_refused_share: float = Field(
+        0.5, gt=0, le=1, description="The sink stops when this share of its last rows was refused."
+    )
+    sink_refused_rows: int = Field(
+        100, ge=1, description="The sink tries at least so many rows before it stops for that."
+    )
+
     dedupe_horizon_h: int = Field(24, ge=1, description="Hours of arrival in which an event id is known again.")
     state_horizon_d: int = Field(
         30, ge=1, description="Days before a channel's newest touchpoint in which sessions are corrected."

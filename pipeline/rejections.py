@@ -40,6 +40,10 @@ MEANINGS: Final[dict[Reason, tuple[str, str]]] = {
     Reason.VALUE_OUT_OF_SCALE: ("The answer lies outside its scale.", "Check the scale, or the value."),
     Reason.AMOUNT_MALFORMED: ("The currency is not three capital letters.", "Use ISO 4217 codes."),
     Reason.DURATION_NEGATIVE: ("The contact lasted less than nothing.", "Check begin and end at the source."),
+    Reason.ROW_REFUSED: (
+        "ClickHouse, or its driver, does not take the row (stage `sink`).",
+        "`got` names the error: mend the value at the source, or the table if somebody has changed it.",
+    ),
 }
 
 
@@ -55,6 +59,9 @@ anything personal.
 | reason | what it means | what to do |
 | --- | --- | --- |
 {rows}
+
+With stage `sink` the source is the raw record for a touchpoint, and the record on its own topic for everything derived (sessions,
+journeys, scores, customers); the bytes are those that the sink has read, so a touchpoint's have its person besides.
 
 The topic's headers are those that dead-letter tools for Kafka Connect read (`__connect.errors.topic`, `.partition`, `.offset`,
 `.stage`, `.exception.class.name`, `.exception.message`), with `cx.reason`, `cx.field`, `cx.expected`, `cx.got`, `cx.schema_id` and

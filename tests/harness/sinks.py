@@ -17,9 +17,10 @@ from processors import agents
 from processors.journey import JourneyFold
 from schemas.registry import FileRegistry
 from sinks.clickhouse import ClickHouse
-from sinks.consumer import Sink, SinkNames
+from sinks.consumer import Sink
 from sinks.ranges import Limits
 from sinks.rows import TABLES
+from sinks.subscription import SinkNames
 from tests.harness.records import encoded
 from tests.harness.waiting import until
 

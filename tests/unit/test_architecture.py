@@ -25,6 +25,8 @@ KAFKA = {
     "processors/changelog.py",
     "processors/transaction.py",
     "sinks/consumer.py",
+    "sinks/rejects.py",
+    "sinks/subscription.py",
 }
 CLICKHOUSE = {"sinks/clickhouse.py"}
 PURE = {
@@ -35,6 +37,7 @@ PURE = {
     *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals")),
     *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "codec")),
     "sinks/ranges.py",
+    "sinks/decisions.py",
     "sinks/rows.py",
     "schemas/namespaces.py",
 }

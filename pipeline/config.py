@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     )
 
     batch_records: int = Field(5000, ge=1, le=100_000, description="Most records of one partition in one batch.")
+    instance: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="Name of this worker, its own in its group: when it starts again soon, it takes up its partitions at once.",
+    )
     session_timeout_s: float = Field(
         10.0, ge=1, description="A processor not heard of for so long has lost its partitions."
     )

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import fastavro
 
-from pipeline.codec import HEAD_BYTES, Decoder, Encoder, plain
+from pipeline.codec import HEAD_BYTES, Decoder, Encoder, Record, plain
 from pipeline.events import Out, Raw, Rejection, Resolved
 from pipeline.keys import Keyring, person_of
 from pipeline.topics import REJECTED, RESOLVED
 from processors.dedupe import Seen
+from processors.poison import POISON, failed, refuse_poison
 from processors.validate import TimeLimits, validate
 from schemas.registry import load
 
@@ -43,18 +44,23 @@ class Admitted:
     resolved: Resolved
 
 
-def admit(raw: Raw, seen: Seen, admission: Admission) -> Admitted | Rejection | Verdict:
-    """Judge one record. Only a valid touchpoint is remembered in `seen`. Raises RegistryUnavailable."""
-    record = admission.decoder.decode(raw.value)
+def judge(raw: Raw, record: Record | Rejection, admission: Admission) -> Admitted | Rejection:
+    """Whether a decoded record is a valid touchpoint, and whose."""
     if isinstance(record, Rejection):
         return record
     owner = validate(record, raw.origin.arrived_at, admission.limits)
     if isinstance(owner, Rejection):
         return owner
-    if not seen.admit(record["event_id"], raw.origin.arrived_at):
-        return Verdict.DUPLICATE
     cell = admission.keyring.cell(*owner)
     return Admitted(record, Resolved(person_of(cell), cell, 0, raw.origin))
+
+
+def admit(raw: Raw, seen: Seen, admission: Admission) -> Admitted | Rejection | Verdict:
+    """Judge one record. Only a valid touchpoint is remembered in `seen`. Raises RegistryUnavailable."""
+    judged = judge(raw, admission.decoder.decode(raw.value), admission)
+    if isinstance(judged, Admitted) and not seen.admit(judged.record["event_id"], raw.origin.arrived_at):
+        return Verdict.DUPLICATE
+    return judged
 
 
 def added(resolved: Resolved) -> dict[str, Any]:
@@ -132,20 +138,45 @@ class ResolveFold:
             seen.restored()
 
     def fold(self, batch: list[Raw]) -> list[Out]:
-        """Judge every record of a batch, in order; one Out for each that is not a duplicate."""
+        """Judge every record of a batch, in order; one Out for each that is not a duplicate. Raises Poisoned."""
+        return self.encode(self.apply(self.decode(batch)))
+
+    def decode(self, batch: list[Raw]) -> list[tuple[Raw, Record | Rejection]]:
+        """Every record with what its bytes say. Raises RegistryUnavailable."""
+        return [(raw, self._admission.decoder.decode(raw.value)) for raw in batch]
+
+    def apply(self, decoded: list[tuple[Raw, Record | Rejection]]) -> list[Out]:
+        """Judge and remember. Raises Poisoned when so many fail that the fault cannot be theirs."""
         outs: list[Out] = []
-        for raw in batch:
-            verdict = admit(raw, self._of(raw.origin.topic), self._admission)
-            if isinstance(verdict, Admitted):
-                self.counts["admitted"] += 1
-                outs.append(
-                    Out(RESOLVED, verdict.resolved.person.encode(), self._writer.write(raw.value or b"", verdict))
-                )
-            elif isinstance(verdict, Rejection):
-                self.counts["rejected"] += 1
-                outs.append(rejected(raw, verdict))
-            else:
-                self.counts["duplicate"] += 1
+        failures = 0
+        for raw, record in decoded:
+            try:
+                out = self._judged(raw, record)
+            except POISON as error:
+                failures += 1
+                out = self._rejected(raw, failed(error))
+            if out is not None:
+                outs.append(out)
+        refuse_poison(failures, len(decoded))
+        return outs
+
+    def _judged(self, raw: Raw, record: Record | Rejection) -> Out | None:
+        judged = judge(raw, record, self._admission)
+        if isinstance(judged, Rejection):
+            return self._rejected(raw, judged)
+        value = self._writer.write(raw.value or b"", judged)  # ahead of the note that it was seen: it may fail
+        if not self._of(raw.origin.topic).admit(judged.record["event_id"], raw.origin.arrived_at):
+            self.counts["duplicate"] += 1
+            return None
+        self.counts["admitted"] += 1
+        return Out(RESOLVED, judged.resolved.person.encode(), value)
+
+    def _rejected(self, raw: Raw, why: Rejection) -> Out:
+        self.counts["rejected"] += 1
+        return rejected(raw, why)
+
+    def encode(self, outs: list[Out]) -> list[Out]:
+        """They are on the wire already: writing is part of judging, so that a record which cannot be written costs only itself."""
         return outs
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:

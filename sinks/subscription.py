@@ -13,14 +13,15 @@ METADATA_MS: Final = 30_000
 
 @dataclass(frozen=True, slots=True)
 class SinkNames:
-    """Where the sink reads: broker, group, prefix of topics; how long it may be silent before it loses its partitions; and about
-    how many bytes it fetches at once."""
+    """Where the sink reads: broker, group, prefix of topics; how long it may be silent before it loses its partitions; about how
+    many bytes it fetches at once; and its own name in the group, under which it takes up its partitions again."""
 
     bootstrap: str
     group: str
     prefix: str
     session_timeout_s: float
     fetch_bytes: int = 16 << 20
+    instance: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ def connect(names: SinkNames) -> Any:
     return KafkaConsumer(
         bootstrap_servers=names.bootstrap.split(","),
         group_id=names.group,
+        group_instance_id=names.instance,
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -94,7 +94,11 @@ def _sink(chosen: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     names = SinkNames(
-        endpoints.kafka(chosen), f"{chosen.topic_prefix}sink", chosen.topic_prefix, chosen.session_timeout_s
+        endpoints.kafka(chosen),
+        f"{chosen.topic_prefix}sink",
+        chosen.topic_prefix,
+        chosen.session_timeout_s,
+        instance=chosen.instance or None,
     )
     limits = Limits(chosen.sink_batch_rows, chosen.sink_linger_ms)
     tolerance = Tolerance(chosen.sink_refused_share, chosen.sink_refused_rows)

@@ -34,7 +34,7 @@ PURE = {
         f"processors/{name}.py"
         for name in ("validate", "dedupe", "runs", "policies", "scores", "intervals", "cell", "person", "state")
     ),
-    *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals")),
+    *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals", "poison")),
     *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "codec")),
     "sinks/ranges.py",
     "sinks/decisions.py",

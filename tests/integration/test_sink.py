@@ -138,6 +138,9 @@ class Away(ClickHouse):
 
     back: ClickHouse | None = None
 
+    def query(self, *arguments: Any) -> list[tuple[Any, ...]]:
+        return super().query(*arguments) if self.back is None else self.back.query(*arguments)
+
     def insert(self, *arguments: Any) -> None:
         if self.back is None:
             super().insert(*arguments)

@@ -67,9 +67,17 @@ PASSING_CODES: Final = frozenset(
 VALUE_CODES: Final = frozenset(
     {6, 26, 27, 38, 41, 53, 69, 70, 72, 128, 131, 190, 321, 349, 376, 395, 407, 441, 467, 469, 675, 676, 691}
 )
+_NAMED_SINCE: Final = {
+    407: "DECIMAL_OVERFLOW",
+    467: "CANNOT_PARSE_BOOL",
+    469: "VIOLATED_CONSTRAINT",
+    675: "CANNOT_PARSE_IPV4",
+    676: "CANNOT_PARSE_IPV6",
+    691: "UNKNOWN_ELEMENT_OF_ENUM",
+}
 # What the driver raises for values that it cannot write, found by fuzzing its columns.
 _UNWRITABLE: Final = (struct.error, ValueError, TypeError, AttributeError, LookupError, OverflowError)
-_CODE_NAMES: Final = {code: name for name, code in vars(ErrorCodes).items() if isinstance(code, int)}
+_CODE_NAMES: Final = {code: name for name, code in vars(ErrorCodes).items() if isinstance(code, int)} | _NAMED_SINCE
 
 
 class Unavailable(ConnectionError):

@@ -35,7 +35,7 @@ def rejected_of(record: Any, content: dict[str, Any], table: str, why: str) -> O
     if table == "rejected":
         if content["stage"] == STAGE:
             raise TooManyRefused(f"the row of a rejected record is refused: {why}")
-        key, value = None, None
+        key, value = None, b""
     reason = Rejection(Reason.ROW_REFUSED, "", f"a row that the table {table} takes", why)
     return rejected(Raw(origin, key, value), reason, STAGE)
 

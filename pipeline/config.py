@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     sink_linger_ms: int = Field(200, ge=0, description="Longest wait for more rows before an insert.")
 
     sink_refused_share: float = Field(
-        0.5, gt=0, le=1, description="The sink stops when this share of its last rows was refused."
+        0.5, gt=0, le=1, description="The sink stops when this share of a table's last rows was refused."
     )
     sink_refused_rows: int = Field(
         100, ge=1, description="The sink tries at least so many rows before it stops for that."

@@ -48,7 +48,7 @@ class Sink:
         self._names = names
         self._database = database
         self._limits = limits
-        self._breaker = Breaker(tolerance)
+        self._breakers = {table.name: Breaker(tolerance) for table in TABLES.values()}
         self._reader = Reader(names.prefix, registry)
         self._pending: dict[TopicPartition, Pending] = {}
         self._changes: deque[Change] = deque()
@@ -202,6 +202,7 @@ class Sink:
 
     def _insert(self, tp: TopicPartition, due: Range) -> None:
         pending, table = self._pending[tp], self._reader.table(tp.topic)
+        breaker = self._breakers[table.name]
         if not self._checked:
             deduplication.check(self._database, [table.name for table in TABLES.values()])
             self._checked = True
@@ -212,14 +213,14 @@ class Sink:
                 self._database.insert(table.name, table.columns, rows, due.token(table.name, tp.topic, tp.partition))
         except RowsRefused as refused:
             if len(records) == 1:
-                self._breaker.note(1, refused=True)
-                if self._breaker.open:
+                breaker.note(1, refused=True)
+                if breaker.open:
                     raise TooManyRefused(
                         f"{table.name}: most of the last rows were refused, at last {refused.why}"
                     ) from None
             pending.heard(Refused([record.offset for record in records], refused.why))
         else:
-            self._breaker.note(len(records), refused=False)
+            breaker.note(len(records), refused=False)
             pending.heard(Done())
 
     def _rejected_all(self) -> bool:

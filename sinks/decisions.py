@@ -117,7 +117,7 @@ def decide(progress: Progress, event: Event) -> Progress:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """The sink stops when at least this share of its last rows was refused, once it has tried so many."""
+    """The sink stops when at least this share of a table's last rows was refused, once it has tried so many."""
 
     share: float = 0.5
     rows: int = 100
@@ -125,7 +125,7 @@ class Tolerance:
 
 @dataclass(slots=True)
 class Breaker:
-    """Tells a bad row from a bad table: counts what became of the last rows."""
+    """Tells a bad row from a bad table: counts what became of the last rows of one table."""
 
     tolerance: Tolerance
     _runs: deque[tuple[int, bool]] = field(default_factory=deque)

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from aiokafka import TopicPartition
 from faust.types import TP
 
 from pipeline import endpoints, topics
-from pipeline.codec import Decoder, Encoder
+from pipeline.codec import Encoder
 from pipeline.config import Settings
-from pipeline.rules import admission_of, policy_of, registry_of
-from processors.journey import JourneyFold
+from pipeline.rules import admission_of, codec_of, policy_of, registry_of
+from processors.journey import FIELDS, JourneyFold
 from processors.resolve import ResolvedWriter, ResolveFold
 from processors.stage import Fold, Stage
 from processors.transaction import Names
@@ -26,12 +27,13 @@ QUEUED_BATCHES = 8
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A stage: its name, what it reads, where its state is logged, and how the state of a partition begins."""
+    """A stage: its name, what it reads, where its state is logged, how a partition's state begins, whether outputs keep the key."""
 
     name: str
     sources: tuple[str, ...]
     changelog: str
     new_fold: Callable[[], Fold]
+    keyed_alike: bool = False
 
 
 class StageApp(faust.App):
@@ -42,7 +44,7 @@ class StageApp(faust.App):
 
 def encoder(settings: Settings, registry: Registry, record: str, topic: str) -> Encoder:
     """The encoder of one of our topics' records."""
-    return Encoder(record, registry, f"{settings.topic_prefix}{topic}-value")
+    return codec_of(settings).encoder(record, registry, f"{settings.topic_prefix}{topic}-value")
 
 
 def resolve(settings: Settings) -> Definition:
@@ -58,10 +60,11 @@ def resolve(settings: Settings) -> Definition:
 def journey(settings: Settings) -> Definition:
     """The journey stage."""
     registry = registry_of(settings)
-    decoder = Decoder("resolved_touchpoint", registry)
+    decoder = codec_of(settings).decoder("resolved_touchpoint", registry, FIELDS)
     encoders = {kind: encoder(settings, registry, kind, topic) for kind, topic in topics.OUTPUTS.items()}
     policy = policy_of(settings)
-    return Definition("journey", (topics.RESOLVED,), "state.journey.v1", lambda: JourneyFold(decoder, encoders, policy))
+    new_fold = partial(JourneyFold, decoder, encoders, policy)
+    return Definition("journey", (topics.RESOLVED,), "state.journey.v1", new_fold, keyed_alike=True)
 
 
 STAGES: dict[str, Callable[[Settings], Definition]] = {"resolve": resolve, "journey": journey}
@@ -101,6 +104,7 @@ def application(definition: Definition, settings: Settings, on_ready: Callable[[
         settings.topic_prefix,
         settings.topic_prefix + definition.changelog,
         settings.topic_partitions,
+        definition.keyed_alike,
     )
 
     async def rewind(tp: TopicPartition, offset: int) -> None:

@@ -1,7 +1,7 @@
 """What every stage's fold promises to the shell that runs it."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,16 +221,16 @@ def test_a_record_on_which_judging_fails_costs_only_itself_and_is_not_remembered
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """So it is judged anew when it is sent again."""
-    real = ResolvedWriter.write
+    real = ResolvedWriter.write_all
 
-    def write(self: ResolvedWriter, value: bytes, admitted: Admitted) -> bytes:
-        if admitted.record["event_id"] == "e1":
+    def write_all(self: ResolvedWriter, admitted: Sequence[tuple[bytes, Admitted]]) -> list[bytes]:
+        if any(one.record["event_id"] == "e1" for _, one in admitted):
             raise TypeError("a fault of ours")
-        return real(self, value, admitted)
+        return real(self, admitted)
 
     batch = [raw(wire(touchpoint(event_id=f"e{n}")), n) for n in range(3)]
     fold = resolve_fold()
-    monkeypatch.setattr(ResolvedWriter, "write", write)
+    monkeypatch.setattr(ResolvedWriter, "write_all", write_all)
     outs = fold.fold(batch)
     assert [out.topic for out in outs] == ["touchpoints.resolved.v1", "rejected.v1", "touchpoints.resolved.v1"]
     assert headers(outs[1])["cx.reason"] == "processing_failed"

@@ -35,7 +35,11 @@ PURE = {
         for name in ("validate", "dedupe", "runs", "policies", "scores", "intervals", "cell", "person", "state")
     ),
     *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals", "poison")),
-    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "codec")),
+    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics")),
+    *(
+        f"pipeline/codec/{name}.py"
+        for name in ("arrays", "arrow", "choice", "columns", "reference", "shapes", "strict", "wire", "writers")
+    ),
     "sinks/ranges.py",
     "sinks/decisions.py",
     "sinks/rows.py",

@@ -147,10 +147,9 @@ class ClickHouse:
         found = self._guarded(sql, parameters, columnar=True)
         return found if isinstance(found, list) else []
 
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], token: str) -> None:
-        """Insert rows once per token, however often it is called. Raises Unavailable, RowsRefused, Refused."""
+    def insert(self, table: str, columns: Sequence[str], data: list[Sequence[Any]], token: str) -> None:
+        """Insert rows, given by columns, once per token, however often it is called. Raises Unavailable, RowsRefused, Refused."""
         sql = f"INSERT INTO {table} ({', '.join(f'`{name}`' for name in columns)}) VALUES"
-        data = list(zip(*rows, strict=True))
         try:
             self._guarded(sql, data, columnar=True, settings={**INSERT_SETTINGS, "insert_deduplication_token": token})
         except Refused as refused:

@@ -12,7 +12,6 @@ from kafka.structs import OffsetAndMetadata
 
 from pipeline import crash
 from pipeline.events import Out
-from schemas.registry import Registry
 from sinks import deduplication
 from sinks.clickhouse import ClickHouse, RowsRefused, Unavailable
 from sinks.decisions import Breaker, Commit, Done, Due, Insert, Refused, Reject, Tolerance, begun
@@ -41,7 +40,7 @@ class Sink:
         self,
         names: SinkNames,
         database: ClickHouse,
-        registry: Registry,
+        reader: Reader,
         limits: Limits,
         tolerance: Tolerance = USUAL_TOLERANCE,
     ) -> None:
@@ -49,7 +48,7 @@ class Sink:
         self._database = database
         self._limits = limits
         self._breakers = {table.name: Breaker(tolerance) for table in TABLES.values()}
-        self._reader = Reader(names.prefix, registry)
+        self._reader = reader
         self._pending: dict[TopicPartition, Pending] = {}
         self._changes: deque[Change] = deque()
         self._consumer: Any = None
@@ -207,10 +206,10 @@ class Sink:
             deduplication.check(self._database, [table.name for table in TABLES.values()])
             self._checked = True
         records = pending.within(due)
-        rows = self._reader.rows(records)
+        data = self._reader.columns(records)
         try:
-            if rows:
-                self._database.insert(table.name, table.columns, rows, due.token(table.name, tp.topic, tp.partition))
+            if data:
+                self._database.insert(table.name, table.columns, data, due.token(table.name, tp.topic, tp.partition))
         except RowsRefused as refused:
             if len(records) == 1:
                 breaker.note(1, refused=True)

@@ -28,12 +28,16 @@ class Where(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table, its columns in the order of `rows`, the record it takes (None: no Avro), and how a record becomes rows."""
+    """A table, its columns in the order of `rows`, the record it takes (None: no Avro), and how a record becomes rows.
+
+    Where a record is one row whose columns are its fields, `fields` names them as a codec does that reads whole columns.
+    """
 
     name: str
     columns: tuple[str, ...]
     record: str | None
     rows: Callable[[Record, Where], Iterable[Row]]
+    fields: tuple[str, ...] = ()
 
 
 WHERE: Final = ("_topic", "_partition", "_offset")
@@ -194,15 +198,22 @@ TABLES: Final[dict[str, Table]] = {
         ),
         "resolved_touchpoint",
         _touchpoint,
+        (
+            *_TOUCHPOINT_PLAIN,
+            "identifiers.namespace",
+            "identifiers.value",
+            *(f"{part}.{name}" for part, names in _TOUCHPOINT_PARTS for name in names),
+        ),
     ),
-    "sessions.v1": Table("sessions", (*_SESSION, *WHERE), "session", _flat(_SESSION)),
-    "journeys.v1": Table("journeys", (*_JOURNEY, *WHERE), "journey", _flat(_JOURNEY)),
+    "sessions.v1": Table("sessions", (*_SESSION, *WHERE), "session", _flat(_SESSION), _SESSION),
+    "journeys.v1": Table("journeys", (*_JOURNEY, *WHERE), "journey", _flat(_JOURNEY), _JOURNEY),
     "scores.v1": Table("scores", (*_SCORE, *_WINDOW, *WHERE), "score", _score),
     "customers.v1": Table(
         "customers",
         (*_CUSTOMER, *(f"amounts.{n}" for n in _TOTAL), *(f"answers.{n}" for n in _LATEST), *WHERE),
         "customer_view",
         _customer,
+        (*_CUSTOMER, *(f"amounts.{n}" for n in _TOTAL), *(f"answers.{n}" for n in _LATEST)),
     ),
     "rejected.v1": Table("rejected", (*_REJECTED, *WHERE), None, _flat(_REJECTED)),
 }

@@ -73,13 +73,13 @@ def _stage(name: str, chosen: Settings) -> None:
 def _sink(chosen: Settings) -> None:
     from kafka.errors import InvalidSessionTimeoutError, KafkaError
 
-    from pipeline.rules import registry_of
+    from pipeline.rules import codec_of, registry_of
     from sinks.clickhouse import ClickHouse, Refused
     from sinks.consumer import Sink
     from sinks.decisions import Tolerance
     from sinks.deduplication import DeduplicationMissing
     from sinks.ranges import Limits, PlanUnreadable
-    from sinks.reader import RecordUnreadable
+    from sinks.reader import Reader, RecordUnreadable
     from sinks.rejects import TooManyRefused
     from sinks.subscription import SinkNames
 
@@ -102,7 +102,8 @@ def _sink(chosen: Settings) -> None:
     )
     limits = Limits(chosen.sink_batch_rows, chosen.sink_linger_ms)
     tolerance = Tolerance(chosen.sink_refused_share, chosen.sink_refused_rows)
-    sink = Sink(names, database, registry_of(chosen), limits, tolerance)
+    reader = Reader(chosen.topic_prefix, registry_of(chosen), codec_of(chosen))
+    sink = Sink(names, database, reader, limits, tolerance)
     try:
         sink.run(stopping.is_set, lambda: ready.say(chosen, "sink"))
     except (TooManyRefused, DeduplicationMissing) as error:

@@ -10,6 +10,7 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from pipeline import endpoints, supervisor
+from pipeline.codec import codec_named
 from pipeline.config import Settings
 from pipeline.events import Amount, Answer, Identifier, Origin, Out, Raw
 from pipeline.topics import RESOLVED, SOURCES
@@ -20,6 +21,7 @@ from sinks.clickhouse import ClickHouse
 from sinks.consumer import USUAL_TOLERANCE, Sink
 from sinks.decisions import Tolerance
 from sinks.ranges import Limits
+from sinks.reader import Reader
 from sinks.rows import TABLES
 from sinks.subscription import SinkNames
 from tests.harness.records import encoded
@@ -96,7 +98,8 @@ class Bench:
     ) -> Sink:
         """A sink, not begun."""
         names = replace(self.names(), group=group or self.names().group)
-        return kind(names, database or ClickHouse(self.settings), FileRegistry(), LIMITS, tolerance)
+        reader = Reader(names.prefix, FileRegistry(), codec_named("auto"))
+        return kind(names, database or ClickHouse(self.settings), reader, LIMITS, tolerance)
 
     def committed(self, group: str = "") -> dict[TopicPartition, tuple[int, str]]:
         """Offset and metadata of every partition for which the sinks have committed one."""

@@ -120,7 +120,7 @@ def test_killed_at_every_point(bench: Bench, shared: Installation) -> None:
 
 
 def test_it_stops_when_most_rows_are_refused(bench: Bench) -> None:
-    """Before it has drained a topic into the rejected ones, though other tables are well; and goes on where it was when the table is mended."""
+    """Before it has drained a topic into the rejected ones, though others are well; it goes on when the table is mended."""
     bench.rows("ALTER TABLE touchpoints ADD CONSTRAINT never CHECK event_id = ''")
     bench.write(200)
     tolerance = Tolerance(0.5, 8)

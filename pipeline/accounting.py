@@ -9,10 +9,10 @@ from pipeline.config import Settings
 from pipeline.evidence import TableEvidence
 from pipeline.flow import Rules, flow
 from pipeline.rawlog import Ends, RawLog, read
-from pipeline.recompute import Comparison, compare, expected_rows, stored_rows
+from pipeline.recompute import Comparison, compare, expected_rows, of_the_stages, refused_keys, stored_rows
 from pipeline.reconcile import Account, Reconciliation
 from pipeline.rules import admission_of, policy_of, registry_of
-from pipeline.topics import SOURCES
+from pipeline.topics import REJECTED, SOURCES
 from sinks.clickhouse import ClickHouse
 from sinks.rows import TABLES
 
@@ -62,8 +62,13 @@ def recomputed(settings: Settings, progress: Progress = lambda _: None) -> Recom
     expected = expected_rows(result)
     database = ClickHouse(settings)
     try:
+        rejected = stored_rows(database, REJECTED)
+        kinds = {table.record for table in TABLES.values() if table.record}
+        refused = refused_keys(rejected, {kind: Decoder(kind, registry_of(settings)) for kind in kinds})
+        found = {TABLES[REJECTED].name: of_the_stages(rejected)}
         compared = [
-            compare(table.name, expected[table.name], stored_rows(database, topic)) for topic, table in TABLES.items()
+            compare(name, expected[name], found.get(name) or stored_rows(database, topic), refused[name])
+            for topic, name in ((topic, table.name) for topic, table in TABLES.items())
         ]
     finally:
         database.close()

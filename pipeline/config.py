@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline import crash
+
 PREFIX = "TOUCHSTREAM_"
 SECRET_BYTES = 16
 PROBE_INTERVAL_S = 10.0
@@ -91,6 +93,12 @@ class Settings(BaseSettings):
     )
     probe_interval_s: float = Field(
         0.0, ge=0, description="Seconds between probes of the whole path; 0: none. A probe is stored and counted."
+    )
+    sink_refused_share: float = Field(
+        0.5, gt=0, le=1, description="The sink stops when this share of a table's last rows was refused."
+    )
+    sink_refused_rows: int = Field(
+        100, ge=1, description="The sink tries at least so many rows before it stops for that."
     )
 
     dedupe_horizon_h: int = Field(24, ge=1, description="Hours of arrival in which an event id is known again.")
@@ -189,7 +197,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _unknown_environment() -> list[str]:
     """A misspelt variable would be passed over in silence; that costs people hours."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG"}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG", crash.VARIABLE}
     ours = {name for name in os.environ if name.startswith(PREFIX) and not name.startswith(PREFIX + "TEST_")}
     return sorted(ours - known)
 

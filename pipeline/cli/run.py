@@ -12,6 +12,9 @@ from pipeline import crash, endpoints, logs, ready
 from pipeline.cli.output import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE, fail, settings
 from pipeline.config import Settings
 
+# When told to stop, the sink gives an answer of ClickHouse's so many seconds; the insert is repeated at the next start.
+SINK_PATIENCE_S = 3.0
+
 
 class Process(StrEnum):
     """What can be run."""
@@ -79,15 +82,27 @@ def _stage(name: str, chosen: Settings) -> None:
 def _sink(chosen: Settings) -> None:
     from kafka.errors import InvalidSessionTimeoutError, KafkaError
 
-    from pipeline.rules import registry_of
+    from pipeline.rules import codec_of, registry_of
     from pipeline.telemetry import telemetry
     from sinks.clickhouse import ClickHouse, Refused
-    from sinks.consumer import RecordUnreadable, Sink, SinkNames
+    from sinks.consumer import Sink
+    from sinks.decisions import Tolerance
+    from sinks.deduplication import DeduplicationMissing
     from sinks.ranges import Limits, PlanUnreadable
+    from sinks.reader import Reader, RecordUnreadable
+    from sinks.rejects import TooManyRefused
+    from sinks.subscription import SinkNames
 
-    stopping = threading.Event()
+    database, stopping = ClickHouse(chosen), threading.Event()
+
+    def stop(*_: object) -> None:
+        stopping.set()
+        patience = threading.Timer(SINK_PATIENCE_S, database.hang_up)
+        patience.daemon = True
+        patience.start()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, stop)
     names = SinkNames(
         endpoints.kafka(chosen),
         f"{chosen.topic_prefix}sink",
@@ -96,11 +111,16 @@ def _sink(chosen: Settings) -> None:
         instance=chosen.instance or None,
     )
     limits = Limits(chosen.sink_batch_rows, chosen.sink_linger_ms)
+    tolerance = Tolerance(chosen.sink_refused_share, chosen.sink_refused_rows)
+    reader = Reader(chosen.topic_prefix, registry_of(chosen), codec_of(chosen))
     try:
         with telemetry("sink", chosen) as own:
-            sink = Sink(names, ClickHouse(chosen), registry_of(chosen), limits, own.meter)
+            sink = Sink(names, database, reader, limits, tolerance)
+            sink.meter = own.meter
             with own.watching(names.bootstrap, names.group, sink.assigned):
                 sink.run(stopping.is_set, lambda: ready.say(chosen, "sink", metrics=own.url))
+    except (TooManyRefused, DeduplicationMissing) as error:
+        fail(f"the sink stops: {error}", EX_CONFIG)
     except (Refused, RecordUnreadable, PlanUnreadable) as error:
         fail(f"the sink stops, because going on would lose something: {error}", EX_SOFTWARE)
     except InvalidSessionTimeoutError:

@@ -38,13 +38,14 @@ def store(
     """Touchpoints as (event id, source offset, hour of arrival, offset of the resolved record)."""
     columns = ("event_id", "occurred_at", "cell", "arrived_at", "source_topic", "source_partition", "source_offset")
     rows = [(name, NOW, "c", NOW + hour * HOUR, topic, partition, at, own) for name, at, hour, own in places]
-    database.insert("touchpoints", (*columns, "_offset"), rows, uuid4().hex)
+    database.insert("touchpoints", (*columns, "_offset"), list(zip(*rows, strict=True)), uuid4().hex)
 
 
 def reject(database: ClickHouse, *offsets: int) -> None:
     """Rejected records of the same partition."""
     columns = ("source_topic", "source_partition", "source_offset", "stage")
-    database.insert("rejected", columns, [(TOPIC, 3, offset, "resolve") for offset in offsets], uuid4().hex)
+    rows = [(TOPIC, 3, offset, "resolve") for offset in offsets]
+    database.insert("rejected", columns, list(zip(*rows, strict=True)), uuid4().hex)
 
 
 @pytest.mark.parametrize("window", [1, 4, 1000])

@@ -26,6 +26,8 @@ KAFKA = {
     "processors/changelog.py",
     "processors/transaction.py",
     "sinks/consumer.py",
+    "sinks/rejects.py",
+    "sinks/subscription.py",
 }
 CLICKHOUSE = {"sinks/clickhouse.py"}
 PURE = {
@@ -40,6 +42,7 @@ PURE = {
         for name in ("arrays", "arrow", "choice", "columns", "reference", "shapes", "strict", "wire", "writers")
     ),
     "sinks/ranges.py",
+    "sinks/decisions.py",
     "sinks/rows.py",
     "schemas/namespaces.py",
 }

@@ -10,6 +10,7 @@ from processors.cell import Cell, Touch
 from processors.person import Outputs, Reading, Told, outputs
 from processors.policies import JourneyPolicy
 from processors.state import Person, check, pack, unpack
+from processors.store import Store
 
 
 class ResolvedUnreadable(Exception):
@@ -33,7 +34,7 @@ def touch_of(record: dict[str, Any]) -> Touch:
 class Ledger:
     """Persons while a batch lasts: unpacked when first touched, with a reading from before, told and packed at the end."""
 
-    def __init__(self, packed: dict[bytes, bytes], policy: JourneyPolicy) -> None:
+    def __init__(self, packed: Store, policy: JourneyPolicy) -> None:
         self._packed = packed
         self._policy = policy
         self._open: dict[str, tuple[Person, Reading]] = {}
@@ -74,25 +75,23 @@ class Ledger:
 class JourneyFold:
     """The stage's state and step for one partition of resolved touchpoints."""
 
-    def __init__(self, decoder: Decoder, encoders: dict[str, Encoder], policy: JourneyPolicy) -> None:
+    def __init__(
+        self, decoder: Decoder, encoders: dict[str, Encoder], policy: JourneyPolicy, store: Store | None = None
+    ) -> None:
         self._decoder = decoder
         self._encoders = encoders
         self._policy = policy
-        self._people: dict[bytes, bytes] = {}
-        self._changes: dict[bytes, bytes] = {}
+        self._people = Store() if store is None else store
         self.counts = {"touchpoints": 0, "persons_told": 0}
 
     def restore(self, key: bytes, value: bytes | None) -> None:
-        """Take back one record of the changelog."""
-        if value is None:
-            self._people.pop(key, None)
-        else:
-            self._people[key] = value
+        """Take back one record of the changelog. Raises StateTooNew when a newer version wrote it."""
+        if value is not None:
+            check(value)
+        self._people.restore(key, value)
 
     def restored(self) -> None:
-        """The changelog has been read to its end. Raises StateTooNew when a newer version wrote it."""
-        for packed in self._people.values():
-            check(packed)
+        """The changelog has been read to its end."""
 
     def fold(self, batch: list[Raw]) -> list[Out]:
         """Apply a batch in order; what changed of every touched person, keyed by person."""
@@ -107,8 +106,8 @@ class JourneyFold:
         told, states = ledger.close()
         self.counts["touchpoints"] += len(batch)
         self.counts["persons_told"] += len(told)
-        self._people.update(states)
-        self._changes.update(states)
+        for person, packed in states.items():
+            self._people.put(person, packed)
         return [
             Out(OUTPUTS[kind], person.encode(), self._encoders[kind].encode(record))
             for person, kinds in told.items()
@@ -118,9 +117,7 @@ class JourneyFold:
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""
-        found: list[tuple[bytes, bytes | None]] = list(self._changes.items())
-        self._changes.clear()
-        return found
+        return self._people.changes()
 
     def __len__(self) -> int:
         return len(self._people)

@@ -1,0 +1,239 @@
+"""The state of one partition of a stage: packed values by key. The active ones in memory, all of them on a shelf.
+
+A value goes through four stations: changed (`put`), told to the changelog (`changes`), committed, saved. Only committed values are
+ever saved, so a shelf holds the state as of one committed transaction, whatever has been folded since. Without a shelf everything
+stays in memory.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import msgspec
+
+# A state key of a stage never begins with a zero byte.
+HEADER: Final = b"\0header"
+# What CPython takes for one more entry beside the bytes themselves: two bytes objects and its share of the dict.
+ENTRY_BYTES: Final = 66 + 90
+EVICT_TO: Final = 0.75
+
+Changes = dict[bytes, bytes | None]
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far a committed state goes: next offset of the changelog, next offset to apply by source topic, and when (ms, UTC)."""
+
+    changelog: int
+    applied: dict[str, int]
+    at: int
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a shelf says of itself; `count` is how many told keys it holds."""
+
+    position: Position
+    count: int
+
+
+class Shelf(Protocol):
+    """Where committed values are saved: larger and slower than memory."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The saved value. Raises ShelfDamaged."""
+
+    def write(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Save all of it or nothing, None for what is gone. Raises ShelfDamaged."""
+
+    def close(self) -> None:
+        """Let go of it; what was written stays."""
+
+
+class ShelfDamaged(Exception):
+    """The shelf cannot be read or written: it must be thrown away and the state be read back from the changelog."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes of committed values that wait for the next save, and bytes that may be held in memory beyond those."""
+
+    unsaved: int = 8 << 20
+    held: int = 64 << 20
+
+
+@dataclass(slots=True)
+class _Told:
+    """What one transaction changes, and how many keys there are after it."""
+
+    changes: Changes
+    count: int
+
+
+@dataclass(slots=True)
+class Store:
+    """See the module. Keys and values are bytes; a key that begins with a zero byte is the store's own."""
+
+    shelf: Shelf | None = None
+    limits: Limits = field(default_factory=Limits)
+    _held: Changes = field(default_factory=dict)
+    _changed: Changes = field(default_factory=dict)
+    _local: Changes = field(default_factory=dict)
+    _told: deque[_Told] = field(default_factory=deque)
+    _unsaved: Changes = field(default_factory=dict)
+    _unsaved_bytes: int = 0
+    _held_bytes: int = 0
+    _count: int = 0
+    _committed_count: int = 0
+    _position: Position | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def bytes_held(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self._held_bytes
+
+    def get(self, key: bytes) -> bytes | None:
+        """The newest value, committed or not."""
+        held = self._held.get(key)
+        if held is not None or self.shelf is None or key in self._held:
+            return held
+        found = self.shelf.get(key)
+        if found is not None:
+            self._hold(key, found)
+        return found
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Change a value; the changelog hears of it."""
+        if self.get(key) is None:
+            self._count += 1
+        self._hold(key, value)
+        self._changed[key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Take a value away; the changelog hears of it, also where there was none."""
+        if self.get(key) is not None:
+            self._count -= 1
+        self._hold(key, None)
+        self._changed[key] = None
+
+    def put_local(self, key: bytes, value: bytes | None) -> None:
+        """Change something that follows from the told values: saved together with them, never told, not counted."""
+        self._hold(key, value)
+        self._local[key] = value
+
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
+        """What the changelog must hear since the last call: one transaction's changes. Each call is answered by `committed`."""
+        found = list(self._changed.items())
+        self._told.append(_Told(self._changed | self._local if self._local else self._changed, self._count))
+        self._changed, self._local = {}, {}
+        return found
+
+    def committed(self, position: Position) -> None:
+        """The oldest transaction that was told and not committed yet has been committed; the state goes up to `position`."""
+        told = self._told.popleft()
+        self._committed_count, self._position = told.count, position
+        if self.shelf is None:
+            self._settle(told.changes)
+            return
+        self._wait(told.changes)
+        if self._unsaved_bytes > self.limits.unsaved:
+            self.save(position.at)
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take one record of the changelog; a later one of the same key replaces it, None removes it.
+
+        It may be one that the shelf has already: replacing twice is replacing once, so a shelf that was written to in the midst
+        of a restore, and a tail that begins too early, do no harm.
+        """
+        if self._unsaved_bytes > self.limits.unsaved:  # before, never between a value and what follows from it
+            self._committed_count = self._count
+            self._write()
+        before = self.get(key)
+        if (before is None) != (value is None):
+            self._count += 1 if before is None else -1
+        self.restore_local(key, value)
+
+    def restore_local(self, key: bytes, value: bytes | None) -> None:
+        """Put back what follows from the value that was restored last."""
+        self._hold(key, value)
+        if self.shelf is None:
+            self._settle({key: value})
+        else:
+            self._wait({key: value})
+
+    def restored(self, position: Position) -> None:
+        """The changelog has been read up to `position`: from now on the shelf, if there is one, is good for a restart."""
+        self._committed_count, self._position = self._count, position
+        self.save(position.at)
+
+    def save(self, now: int) -> None:
+        """Save what is committed, as of `now` (milliseconds since epoch, UTC), and forget what has not been changed for long."""
+        if self._position is not None:
+            self._position = msgspec.structs.replace(self._position, at=now)
+            self._write()
+
+    def begin(self) -> Position | None:
+        """Go on from what the shelf holds. Returns how far that goes; None when there is nothing to go on from."""
+        packed = self.shelf.get(HEADER) if self.shelf is not None else None
+        if packed is None:
+            return None
+        header = msgspec.msgpack.decode(packed, type=Header)
+        self._count = self._committed_count = header.count
+        self._position = header.position
+        return header.position
+
+    def _write(self) -> None:
+        if self.shelf is None:
+            return
+        if self._position is not None:
+            self._unsaved[HEADER] = msgspec.msgpack.encode(Header(self._position, self._committed_count))
+        self.shelf.write(self._unsaved)
+        saved, self._unsaved, self._unsaved_bytes = self._unsaved, {}, 0
+        self._settle(saved)
+        if self._held_bytes > self.limits.held:
+            self._evict()
+
+    def _wait(self, changes: Changes) -> None:
+        self._unsaved.update(changes)
+        self._unsaved_bytes += sum(ENTRY_BYTES + len(key) + len(value or b"") for key, value in changes.items())
+
+    def _hold(self, key: bytes, value: bytes | None) -> None:
+        """Last in line to be forgotten."""
+        if key in self._held:
+            self._held_bytes -= _size(key, self._held.pop(key))
+        self._held[key] = value
+        self._held_bytes += _size(key, value)
+
+    def _settle(self, saved: Changes) -> None:
+        """What is gone for good need not be remembered as gone."""
+        for key, value in saved.items():
+            if value is None and key in self._held and not self._is_open(key):
+                self._held_bytes -= _size(key, self._held.pop(key))
+
+    def _evict(self) -> None:
+        least, gone = self.limits.held * EVICT_TO, []
+        left = self._held_bytes
+        for key, value in self._held.items():
+            if left <= least:
+                break
+            if not self._is_open(key):
+                gone.append(key)
+                left -= _size(key, value)
+        for key in gone:
+            del self._held[key]
+        self._held_bytes = left
+
+    def _is_open(self, key: bytes) -> bool:
+        """Memory alone knows the newest value of it."""
+        return (
+            key in self._changed
+            or key in self._local
+            or key in self._unsaved
+            or any(key in told.changes for told in self._told)
+        )
+
+
+def _size(key: bytes, value: bytes | None) -> int:
+    return ENTRY_BYTES + len(key) + len(value or b"")

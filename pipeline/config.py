@@ -67,6 +67,16 @@ class Settings(BaseSettings):
     sink_batch_rows: int = Field(20_000, ge=1, description="Most rows of one insert.")
     sink_linger_ms: int = Field(200, ge=0, description="Longest wait for more rows before an insert.")
 
+    state_memory_mb: int = Field(
+        256,
+        ge=16,
+        description="Memory of one stage's process for what it holds of its state, megabytes; the rest is on disk.",
+    )
+    state_save_s: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds between saves of a stage's state; a restart reads what came after the last one.",
+    )
     dedupe_horizon_h: int = Field(24, ge=1, description="Hours of arrival in which an event id is known again.")
     state_horizon_d: int = Field(
         30, ge=1, description="Days before a channel's newest touchpoint in which sessions are corrected."

@@ -15,12 +15,16 @@ from pipeline.config import Settings
 from pipeline.rules import admission_of, policy_of, registry_of
 from processors.journey import JourneyFold
 from processors.resolve import ResolvedWriter, ResolveFold
+from processors.shelf import open_shelf
 from processors.stage import Fold, Stage
+from processors.store import Limits, Store
 from processors.transaction import Names
 from schemas.registry import Registry
 
 HEARTBEATS_PER_SESSION = 3
 QUEUED_BATCHES = 8
+LEAST_HELD_BYTES = 1 << 20
+MOST_UNSAVED_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Definition:
     name: str
     sources: tuple[str, ...]
     changelog: str
-    new_fold: Callable[[], Fold]
+    new_fold: Callable[[Store], Fold]
 
 
 class StageApp(faust.App):
@@ -44,6 +48,13 @@ def encoder(settings: Settings, registry: Registry, record: str, topic: str) -> 
     return Encoder(record, registry, f"{settings.topic_prefix}{topic}-value")
 
 
+def saved_store(settings: Settings, stage: str, partition: int) -> Store:
+    """Where a partition's state is kept: in memory up to its share, saved under home. Raises ShelfBusy, ShelfDamaged, OSError."""
+    held = max(LEAST_HELD_BYTES, (settings.state_memory_mb << 20) // settings.topic_partitions)
+    limits = Limits(unsaved=min(MOST_UNSAVED_BYTES, held // 2), every_ms=int(settings.state_save_s * 1000), held=held)
+    return Store(open_shelf(settings.home.absolute() / "state" / stage / str(partition)), limits)
+
+
 def resolve(settings: Settings) -> Definition:
     """The resolve stage."""
     registry = registry_of(settings)
@@ -51,7 +62,11 @@ def resolve(settings: Settings) -> Definition:
     whole = encoder(settings, registry, "resolved_touchpoint", topics.RESOLVED)
     subject = f"{settings.topic_prefix}{topics.SOURCES[0]}-value"
     writer = ResolvedWriter(whole, registry.schema_id("touchpoint", subject))
-    return Definition("resolve", topics.SOURCES, "state.resolve.v1", lambda: ResolveFold(admission, writer))
+
+    def new_fold(store: Store) -> Fold:
+        return ResolveFold(admission, writer, store)
+
+    return Definition("resolve", topics.SOURCES, "state.resolve.v1", new_fold)
 
 
 def journey(settings: Settings) -> Definition:
@@ -60,7 +75,11 @@ def journey(settings: Settings) -> Definition:
     decoder = Decoder("resolved_touchpoint", registry)
     encoders = {kind: encoder(settings, registry, kind, topic) for kind, topic in topics.OUTPUTS.items()}
     policy = policy_of(settings)
-    return Definition("journey", (topics.RESOLVED,), "state.journey.v1", lambda: JourneyFold(decoder, encoders, policy))
+
+    def new_fold(store: Store) -> Fold:
+        return JourneyFold(decoder, encoders, policy, store)
+
+    return Definition("journey", (topics.RESOLVED,), "state.journey.v1", new_fold)
 
 
 STAGES: dict[str, Callable[[Settings], Definition]] = {"resolve": resolve, "journey": journey}
@@ -101,10 +120,13 @@ def application(definition: Definition, settings: Settings, on_ready: Callable[[
         settings.topic_partitions,
     )
 
+    def new_fold(partition: int) -> Fold:
+        return definition.new_fold(saved_store(settings, definition.name, partition))
+
     async def rewind(tp: TopicPartition, offset: int) -> None:
         await app.consumer._thread.rewind(tp, offset)  # type: ignore[attr-defined]
 
-    app.stage = Stage(names, definition.new_fold, rewind, fenced_pause_s=settings.session_timeout_s + 2)
+    app.stage = Stage(names, new_fold, rewind, fenced_pause_s=settings.session_timeout_s + 2)
     _connect(app, sources, on_ready)
     return app
 

@@ -81,21 +81,21 @@ class JourneyFold:
         self._decoder = decoder
         self._encoders = encoders
         self._policy = policy
-        self._people = Store() if store is None else store
+        self.store = Store() if store is None else store
         self.counts = {"touchpoints": 0, "persons_told": 0}
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog. Raises StateTooNew when a newer version wrote it."""
         if value is not None:
             check(value)
-        self._people.restore(key, value)
+        self.store.restore(key, value)
 
     def restored(self) -> None:
         """The changelog has been read to its end."""
 
     def fold(self, batch: list[Raw]) -> list[Out]:
         """Apply a batch in order; what changed of every touched person, keyed by person."""
-        ledger = Ledger(self._people, self._policy)
+        ledger = Ledger(self.store, self._policy)
         for raw in batch:
             record = self._decoder.decode(raw.value)
             if isinstance(record, Rejection):
@@ -107,7 +107,7 @@ class JourneyFold:
         self.counts["touchpoints"] += len(batch)
         self.counts["persons_told"] += len(told)
         for person, packed in states.items():
-            self._people.put(person, packed)
+            self.store.put(person, packed)
         return [
             Out(OUTPUTS[kind], person.encode(), self._encoders[kind].encode(record))
             for person, kinds in told.items()
@@ -117,7 +117,7 @@ class JourneyFold:
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""
-        return self._people.changes()
+        return self.store.changes()
 
     def __len__(self) -> int:
-        return len(self._people)
+        return len(self.store)

@@ -8,6 +8,7 @@ would lose the batch.
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -18,6 +19,7 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from pipeline import crash
 from pipeline.events import Origin, Out, Raw
 from processors.changelog import Restorable, marker, restore
+from processors.store import Position, ShelfDamaged
 from processors.transaction import Names, Transaction
 from processors.transport import Batch
 from schemas.registry import RegistryUnavailable
@@ -28,7 +30,15 @@ CLOSE_TIMEOUT_S: Final = 3.0
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 EX_SOFTWARE: Final = 70
 # What aiokafka raises when the broker is away, has moved on or has fenced us; its sender also dies of bare AssertionErrors.
-KAFKA_TROUBLE: Final = (KafkaError, IllegalOperation, AssertionError, OSError, TimeoutError, RegistryUnavailable)
+KAFKA_TROUBLE: Final = (
+    KafkaError,
+    IllegalOperation,
+    AssertionError,
+    OSError,
+    TimeoutError,
+    RegistryUnavailable,
+    ShelfDamaged,
+)
 
 
 class FoldFailed(Exception):
@@ -80,7 +90,7 @@ class Stage:
     """All lanes of one process. `new_fold` makes the state of a partition, empty; `rewind` asks the transport to fetch again."""
 
     names: Names
-    new_fold: Callable[[], Fold]
+    new_fold: Callable[[int], Fold]
     rewind: Rewind
     fenced_pause_s: float
     progress: Progress = field(default_factory=Progress)
@@ -188,19 +198,29 @@ class Lane:
     async def _open(self) -> None:
         self._transaction = Transaction(self._stage.names, self.partition)
         await self._transaction.open()
-        fold = self._stage.new_fold()
-        applied, records = await restore(self._stage.names, self.partition, fold)
-        for topic, next_offset in applied.items():
+        fold = self._stage.new_fold(self.partition)
+        try:
+            restored = await restore(self._stage.names, self.partition, fold)
+        except BaseException:
+            fold.store.abandon()
+            raise
+        for topic, next_offset in restored.applied.items():
             self._marks.setdefault(topic, Mark()).next = next_offset
         self._fold = fold
         self._stage.progress.open_lanes += 1
-        logger.info("partition %d: open, %d in state, %d changelog records read", self.partition, len(fold), records)
+        logger.info(
+            "partition %d: open, %d in state, %d changelog records read", self.partition, len(fold), restored.records
+        )
 
     async def _drop(self) -> None:
         transaction, self._transaction = self._transaction, None
         if self._fold is not None:
             self._stage.progress.open_lanes -= 1
-            self._fold = None
+            fold, self._fold = self._fold, None
+            try:
+                fold.store.close(_now())
+            except ShelfDamaged as error:
+                logger.warning("partition %d: its state could not be saved: %s", self.partition, error)
         if transaction is not None:
             try:
                 await transaction.close(CLOSE_TIMEOUT_S)
@@ -236,16 +256,21 @@ class Lane:
             raise FoldFailed("a lane that is not open got a batch")
         try:
             outs = fold.fold(fresh)
-        except RegistryUnavailable:
+        except (RegistryUnavailable, ShelfDamaged):
             raise
         except Exception as error:
             raise FoldFailed(f"partition {self.partition}: {type(error).__name__}") from error
         crash.here(self._stage.names.stage, "folded")
         applied = {topic: mark.next for topic, mark in {**self._marks, **reached}.items()}
         offsets = {TopicPartition(topic, self.partition): mark.next for topic, mark in reached.items()}
-        await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
+        changelog_next = await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
+        fold.store.committed(Position(changelog_next, applied, _now()))
         self._stage.progress.records += len(fresh)
         self._stage.progress.transactions += 1
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 def _raw(record: Any) -> Raw:

@@ -14,6 +14,8 @@ import msgspec
 
 # A state key of a stage never begins with a zero byte.
 HEADER: Final = b"\0header"
+# The layout of what the store itself and the stages' derived values look like on a shelf; an older or newer one is thrown away.
+LAYOUT: Final = 1
 # What CPython takes for one more entry beside the bytes themselves: two bytes objects and its share of the dict.
 ENTRY_BYTES: Final = 66 + 90
 EVICT_TO: Final = 0.75
@@ -30,10 +32,15 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What a shelf says of itself; `count` is how many told keys it holds."""
+    """What a shelf says of itself: of which log it is the state (`origin`), and how many told keys it holds (`count`)."""
 
+    layout: int
+    origin: str
     position: Position
     count: int
+
+
+_header = msgspec.msgpack.Decoder(Header)
 
 
 class Shelf(Protocol):
@@ -45,6 +52,9 @@ class Shelf(Protocol):
     def write(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Save all of it or nothing, None for what is gone. Raises ShelfDamaged."""
 
+    def clear(self) -> None:
+        """Throw everything away. Raises ShelfDamaged, OSError."""
+
     def close(self) -> None:
         """Let go of it; what was written stays."""
 
@@ -53,11 +63,16 @@ class ShelfDamaged(Exception):
     """The shelf cannot be read or written: it must be thrown away and the state be read back from the changelog."""
 
 
+class ShelfUnusable(Exception):
+    """What the shelf holds is sound but not for us: another layout, or the state of another log."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes of committed values that wait for the next save, and bytes that may be held in memory beyond those."""
+    """When to save: so many bytes or milliseconds after the last time. And how many bytes may be held in memory."""
 
     unsaved: int = 8 << 20
+    every_ms: int = 30_000
     held: int = 64 << 20
 
 
@@ -85,6 +100,8 @@ class Store:
     _count: int = 0
     _committed_count: int = 0
     _position: Position | None = None
+    _origin: str = ""
+    _saved_at: int = 0
 
     def __len__(self) -> int:
         return self._count
@@ -121,7 +138,10 @@ class Store:
     def put_local(self, key: bytes, value: bytes | None) -> None:
         """Change something that follows from the told values: saved together with them, never told, not counted."""
         self._hold(key, value)
-        self._local[key] = value
+        if self.shelf is not None:
+            self._local[key] = value
+        elif value is None:
+            self._settle({key: None})
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call: one transaction's changes. Each call is answered by `committed`."""
@@ -138,7 +158,7 @@ class Store:
             self._settle(told.changes)
             return
         self._wait(told.changes)
-        if self._unsaved_bytes > self.limits.unsaved:
+        if self._unsaved_bytes > self.limits.unsaved or position.at - self._saved_at >= self.limits.every_ms:
             self.save(position.at)
 
     def restore(self, key: bytes, value: bytes | None) -> None:
@@ -172,23 +192,59 @@ class Store:
         """Save what is committed, as of `now` (milliseconds since epoch, UTC), and forget what has not been changed for long."""
         if self._position is not None:
             self._position = msgspec.structs.replace(self._position, at=now)
+            self._saved_at = now
             self._write()
 
-    def begin(self) -> Position | None:
-        """Go on from what the shelf holds. Returns how far that goes; None when there is nothing to go on from."""
+    def begin(self, origin: str) -> Position | None:
+        """Go on from what the shelf holds of the log `origin`. Returns how far that goes; None when it holds nothing.
+
+        Raises ShelfUnusable, ShelfDamaged.
+        """
+        self._origin = origin
         packed = self.shelf.get(HEADER) if self.shelf is not None else None
         if packed is None:
             return None
-        header = msgspec.msgpack.decode(packed, type=Header)
+        try:
+            header = _header.decode(packed)
+        except msgspec.DecodeError as error:
+            raise ShelfUnusable("its header cannot be read") from error
+        if header.layout != LAYOUT:
+            raise ShelfUnusable(f"it has layout {header.layout}, this version of touchstream knows {LAYOUT}")
+        if header.origin != origin:
+            raise ShelfUnusable("it was saved for another cluster or for a topic that was made anew")
         self._count = self._committed_count = header.count
         self._position = header.position
         return header.position
+
+    def reset(self) -> None:
+        """Forget everything, on the shelf too. Raises ShelfDamaged, OSError."""
+        if self.shelf is not None:
+            self.shelf.clear()
+        for part in (self._held, self._changed, self._local, self._told, self._unsaved):
+            part.clear()
+        self._held_bytes = self._unsaved_bytes = self._count = self._committed_count = 0
+        self._position = None
+
+    def abandon(self) -> None:
+        """Let go of the shelf without saving; the store is used up."""
+        if self.shelf is not None:
+            self.shelf.close()
+
+    def close(self, now: int) -> None:
+        """Save what is committed and let go of the shelf; the store is used up. Raises ShelfDamaged."""
+        if self.shelf is not None:
+            try:
+                self.save(now)
+            finally:
+                self.shelf.close()
 
     def _write(self) -> None:
         if self.shelf is None:
             return
         if self._position is not None:
-            self._unsaved[HEADER] = msgspec.msgpack.encode(Header(self._position, self._committed_count))
+            self._unsaved[HEADER] = msgspec.msgpack.encode(
+                Header(LAYOUT, self._origin, self._position, self._committed_count)
+            )
         self.shelf.write(self._unsaved)
         saved, self._unsaved, self._unsaved_bytes = self._unsaved, {}, 0
         self._settle(saved)

@@ -65,15 +65,26 @@ class RocksShelf:
             raise self._damaged(error) from error
 
     def clear(self) -> None:
-        """Begin with nothing."""
-        self._db.close()
+        """Begin with nothing. Raises ShelfDamaged, OSError."""
+        try:
+            self._close()
+        except ShelfDamaged as error:
+            logger.info("%s; it is thrown away", error)
         shutil.rmtree(self.path)
         self._db = _open(self.path)
 
     def close(self) -> None:
-        """Let go of the directory; what was written stays."""
-        self._db.close()
-        os.close(self._lock)
+        """Let go of the directory; what was written stays. Raises ShelfDamaged when that is not sure."""
+        try:
+            self._close()
+        finally:
+            os.close(self._lock)
+
+    def _close(self) -> None:
+        try:
+            self._db.close()
+        except Exception as error:
+            raise self._damaged(error) from error
 
     def _remove(self, why: str) -> None:
         logger.warning("the saved state in %s %s: it is thrown away", self.path, why)

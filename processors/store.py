@@ -7,6 +7,7 @@ stays in memory.
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -56,7 +57,7 @@ class Shelf(Protocol):
         """Throw everything away. Raises ShelfDamaged, OSError."""
 
     def close(self) -> None:
-        """Let go of it; what was written stays."""
+        """Let go of it; what was written stays. Raises ShelfDamaged when that is not sure."""
 
 
 class ShelfDamaged(Exception):
@@ -226,9 +227,10 @@ class Store:
         self._position = None
 
     def abandon(self) -> None:
-        """Let go of the shelf without saving; the store is used up."""
+        """Let go of the shelf without saving; the store is used up. One that is damaged is found so at its next opening."""
         if self.shelf is not None:
-            self.shelf.close()
+            with suppress(ShelfDamaged):
+                self.shelf.close()
 
     def close(self, now: int) -> None:
         """Save what is committed and let go of the shelf; the store is used up. Raises ShelfDamaged."""

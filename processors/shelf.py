@@ -21,6 +21,7 @@ DIRECTORIES: Final = 8
 WRITE_BUFFER_BYTES: Final = 8 << 20
 CACHE_BYTES: Final = 8 << 20
 BLOOM_BITS: Final = 10
+MEMTABLE_BLOOM: Final = 0.05
 OPEN_FILES: Final = 64
 DAMAGED: Final = "DAMAGED"
 
@@ -129,6 +130,8 @@ def _options() -> Options:
     options.create_if_missing(True)
     options.set_block_based_table_factory(table)
     options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+    options.set_memtable_whole_key_filtering(True)
+    options.set_memtable_prefix_bloom_ratio(MEMTABLE_BLOOM)
     options.set_compression_type(DBCompressionType.lz4())
     options.set_max_background_jobs(2)
     options.set_max_open_files(OPEN_FILES)

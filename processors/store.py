@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, Protocol
 
 import msgspec
@@ -19,6 +20,7 @@ HEADER: Final = b"\0header"
 LAYOUT: Final = 1
 # What CPython takes for one more entry beside the bytes themselves: two bytes objects and its share of the dict.
 ENTRY_BYTES: Final = 66 + 90
+SLICE: Final = 20_000
 EVICT_TO: Final = 0.75
 
 Changes = dict[bytes, bytes | None]
@@ -103,6 +105,7 @@ class Store:
     _position: Position | None = None
     _origin: str = ""
     _saved_at: int = 0
+    _blank: bool = False
 
     def __len__(self) -> int:
         return self._count
@@ -115,7 +118,7 @@ class Store:
     def get(self, key: bytes) -> bytes | None:
         """The newest value, committed or not."""
         held = self._held.get(key)
-        if held is not None or self.shelf is None or key in self._held:
+        if held is not None or self.shelf is None or self._blank or key in self._held:
             return held
         found = self.shelf.get(key)
         if found is not None:
@@ -168,7 +171,8 @@ class Store:
         It may be one that the shelf has already: replacing twice is replacing once, so a shelf that was written to in the midst
         of a restore, and a tail that begins too early, do no harm.
         """
-        if self._unsaved_bytes > self.limits.unsaved:  # before, never between a value and what follows from it
+        enough = self.limits.held if self._blank else self.limits.unsaved
+        if self._unsaved_bytes > enough:  # before, never between a value and what follows from it
             self._committed_count = self._count
             self._write()
         before = self.get(key)
@@ -180,9 +184,11 @@ class Store:
         """Put back what follows from the value that was restored last."""
         self._hold(key, value)
         if self.shelf is None:
-            self._settle({key: value})
+            if value is None:
+                self._settle({key: None})
         else:
-            self._wait({key: value})
+            self._unsaved[key] = value
+            self._unsaved_bytes += _size(key, value)
 
     def restored(self, position: Position) -> None:
         """The changelog has been read up to `position`: from now on the shelf, if there is one, is good for a restart."""
@@ -225,6 +231,7 @@ class Store:
             part.clear()
         self._held_bytes = self._unsaved_bytes = self._count = self._committed_count = 0
         self._position = None
+        self._blank = True  # until the first save nothing need be looked for on the shelf
 
     def abandon(self) -> None:
         """Let go of the shelf without saving; the store is used up. One that is damaged is found so at its next opening."""
@@ -243,19 +250,28 @@ class Store:
     def _write(self) -> None:
         if self.shelf is None:
             return
+        if self._blank:
+            self._write_first(self.shelf)
         if self._position is not None:
-            self._unsaved[HEADER] = msgspec.msgpack.encode(
-                Header(LAYOUT, self._origin, self._position, self._committed_count)
-            )
+            header = Header(LAYOUT, self._origin, self._position, self._committed_count)
+            self._unsaved[HEADER] = msgspec.msgpack.encode(header)
         self.shelf.write(self._unsaved)
         saved, self._unsaved, self._unsaved_bytes = self._unsaved, {}, 0
         self._settle(saved)
         if self._held_bytes > self.limits.held:
             self._evict()
 
+    def _write_first(self, shelf: Shelf) -> None:
+        """Before a shelf has a header nobody goes on from it, so a restored state need not be saved in one piece."""
+        unsaved, self._unsaved, self._blank = self._unsaved, {}, False
+        entries = iter(unsaved.items())
+        while part := dict(islice(entries, SLICE)):
+            shelf.write(part)
+        self._settle(unsaved)
+
     def _wait(self, changes: Changes) -> None:
         self._unsaved.update(changes)
-        self._unsaved_bytes += sum(ENTRY_BYTES + len(key) + len(value or b"") for key, value in changes.items())
+        self._unsaved_bytes += sum(map(_size, changes.keys(), changes.values()))
 
     def _hold(self, key: bytes, value: bytes | None) -> None:
         """Last in line to be forgotten."""

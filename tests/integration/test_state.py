@@ -45,7 +45,7 @@ class Kept:
 @pytest.fixture(scope="module")
 def names(shared: Installation) -> Iterator[Names]:
     """Topics of the test's own."""
-    settings = shared.settings().model_copy(update={"topic_prefix": PREFIX})
+    settings = shared.settings.model_copy(update={"topic_prefix": PREFIX})
     bootstrap = shared.bootstrap()
     admin = topics_admin.open_admin(bootstrap)
     try:

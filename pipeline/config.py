@@ -101,6 +101,16 @@ class Settings(BaseSettings):
         100, ge=1, description="The sink tries at least so many rows before it stops for that."
     )
 
+    state_memory_mb: int = Field(
+        256,
+        ge=16,
+        description="Memory of one stage's process for what it holds of its state, megabytes; the rest is on disk.",
+    )
+    state_save_s: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds between saves of a stage's state; a restart reads what came after the last one.",
+    )
     dedupe_horizon_h: int = Field(24, ge=1, description="Hours of arrival in which an event id is known again.")
     state_horizon_d: int = Field(
         30, ge=1, description="Days before a channel's newest touchpoint in which sessions are corrected."

@@ -3,7 +3,6 @@
 import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,16 @@ from pipeline.standing import Place
 from pipeline.telemetry import Telemetry
 from processors.journey import FIELDS, JourneyFold
 from processors.resolve import ResolvedWriter, ResolveFold
+from processors.shelf import open_shelf
 from processors.stage import Fold, Stage
+from processors.store import Limits, Store
 from processors.transaction import Names
 from schemas.registry import Registry
 
 HEARTBEATS_PER_SESSION = 3
 QUEUED_BATCHES = 8
+LEAST_HELD_BYTES = 1 << 20
+MOST_UNSAVED_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Definition:
     name: str
     sources: tuple[str, ...]
     changelog: str
-    new_fold: Callable[[], Fold]
+    new_fold: Callable[[Store], Fold]
     keyed_alike: bool = False
 
 
@@ -50,6 +53,13 @@ def encoder(settings: Settings, registry: Registry, record: str, topic: str) -> 
     return codec_of(settings).encoder(record, registry, f"{settings.topic_prefix}{topic}-value")
 
 
+def saved_store(settings: Settings, stage: str, partition: int) -> Store:
+    """Where a partition's state is kept: in memory up to its share, saved under home. Raises ShelfBusy, ShelfDamaged, OSError."""
+    held = max(LEAST_HELD_BYTES, (settings.state_memory_mb << 20) // settings.topic_partitions)
+    limits = Limits(unsaved=min(MOST_UNSAVED_BYTES, held // 2), every_ms=int(settings.state_save_s * 1000), held=held)
+    return Store(open_shelf(settings.home.absolute() / "state" / stage / str(partition)), limits)
+
+
 def resolve(settings: Settings) -> Definition:
     """The resolve stage."""
     registry = registry_of(settings)
@@ -57,7 +67,11 @@ def resolve(settings: Settings) -> Definition:
     whole = encoder(settings, registry, "resolved_touchpoint", topics.RESOLVED)
     subject = f"{settings.topic_prefix}{topics.SOURCES[0]}-value"
     writer = ResolvedWriter(whole, registry.schema_id("touchpoint", subject))
-    return Definition("resolve", topics.SOURCES, "state.resolve.v1", lambda: ResolveFold(admission, writer))
+
+    def new_fold(store: Store) -> Fold:
+        return ResolveFold(admission, writer, store)
+
+    return Definition("resolve", topics.SOURCES, "state.resolve.v1", new_fold)
 
 
 def journey(settings: Settings) -> Definition:
@@ -66,7 +80,10 @@ def journey(settings: Settings) -> Definition:
     decoder = codec_of(settings).decoder("resolved_touchpoint", registry, FIELDS)
     encoders = {kind: encoder(settings, registry, kind, topic) for kind, topic in topics.OUTPUTS.items()}
     policy = policy_of(settings)
-    new_fold = partial(JourneyFold, decoder, encoders, policy)
+
+    def new_fold(store: Store) -> Fold:
+        return JourneyFold(decoder, encoders, policy, store)
+
     return Definition("journey", (topics.RESOLVED,), "state.journey.v1", new_fold, keyed_alike=True)
 
 
@@ -112,10 +129,13 @@ def application(
         definition.keyed_alike,
     )
 
+    def new_fold(partition: int) -> Fold:
+        return definition.new_fold(saved_store(settings, definition.name, partition))
+
     async def rewind(tp: TopicPartition, offset: int) -> None:
         await app.consumer._thread.rewind(tp, offset)  # type: ignore[attr-defined]
 
-    app.stage = Stage(names, definition.new_fold, rewind, settings.session_timeout_s + 2, meter or NoMeter())
+    app.stage = Stage(names, new_fold, rewind, settings.session_timeout_s + 2, meter or NoMeter())
     _connect(app, sources, on_ready)
     return app
 

@@ -17,6 +17,7 @@ from processors.poison import POISON, failed, refuse_poison
 from processors.policies import JourneyPolicy
 from processors.resolve import rejected as reject
 from processors.state import Person, check, pack, unpack
+from processors.store import Store
 
 STAGE: Final = "journey"
 # What the fold needs of a resolved touchpoint: reading these alone is several times faster than reading all of it.
@@ -138,23 +139,23 @@ def _whole(state: Person, policy: JourneyPolicy) -> Cell:
 class JourneyFold:
     """The stage's state and step for one partition of resolved touchpoints."""
 
-    def __init__(self, decoder: Decoder, encoders: dict[str, Encoder], policy: JourneyPolicy) -> None:
+    def __init__(
+        self, decoder: Decoder, encoders: dict[str, Encoder], policy: JourneyPolicy, store: Store | None = None
+    ) -> None:
         self._decoder = decoder
         self._encoders = encoders
         self._policy = policy
-        self._people: dict[bytes, bytes] = {}
-        self._changes: dict[bytes, bytes] = {}
+        self.store = Store() if store is None else store
         self.counts: Counter[str] = Counter()
-        self.size = 0
 
     def restore(self, key: bytes, value: bytes | None) -> None:
-        """Take back one record of the changelog."""
-        self._keep(key, value)
+        """Take back one record of the changelog. Raises StateTooNew when a newer version wrote it."""
+        if value is not None:
+            check(value)
+        self.store.restore(key, value)
 
     def restored(self) -> None:
-        """The changelog has been read to its end. Raises StateTooNew when a newer version wrote it."""
-        for packed in self._people.values():
-            check(packed)
+        """The changelog has been read to its end."""
 
     def fold(self, batch: list[Raw]) -> list[Out]:
         """Apply a batch; what changed of every touched person, keyed by person. Raises Poisoned."""
@@ -190,7 +191,7 @@ class JourneyFold:
         return Changed(by_kind, rejected)
 
     def _folded(self, person: str, key: bytes, news: list[News], rejected: list[Out]) -> Outputs:
-        packed = self._people.get(key)
+        packed = self.store.get(key)
         try:
             state = opened(packed)
             found = step(person, state, news, self._policy)
@@ -201,8 +202,7 @@ class JourneyFold:
             found = step(person, state, kept, self._policy)
         if found is None:
             return {}
-        self._changes[key] = pack(state)
-        self._keep(key, self._changes[key])
+        self.store.put(key, pack(state))
         return found
 
     def encode(self, told: Changed) -> list[Out]:
@@ -216,16 +216,12 @@ class JourneyFold:
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""
-        found: list[tuple[bytes, bytes | None]] = list(self._changes.items())
-        self._changes.clear()
-        return found
+        return self.store.changes()
 
-    def _keep(self, key: bytes, value: bytes | None) -> None:
-        before = self._people.pop(key, None)
-        self.size -= 0 if before is None else len(key) + len(before)
-        if value is not None:
-            self._people[key] = value
-            self.size += len(key) + len(value)
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory the state takes."""
+        return self.store.bytes_held
 
     def __len__(self) -> int:
-        return len(self._people)
+        return len(self.store)

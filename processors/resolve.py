@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+import msgspec
+
 from pipeline.codec import HEAD_BYTES, Decoder, Encoder, Record
 from pipeline.events import Out, Raw, Reason, Rejection, Resolved
 from pipeline.keys import Keyring, person_of
 from pipeline.topics import REJECTED, RESOLVED
-from processors.dedupe import DIGEST_BYTES, Seen
+from processors.dedupe import Seen
 from processors.poison import POISON, failed, refuse_poison
+from processors.store import Store
 from processors.validate import TimeLimits, validate
 from schemas.registry import load
 
 STAGE: Final = "resolve"
 ADDED: Final = 7
+TOPICS_KEY: Final = b"\0t"
+NO_TOPICS: Final = msgspec.msgpack.encode([])
 
 
 class Verdict(Enum):
@@ -121,7 +126,8 @@ def rejected(raw: Raw, why: Rejection, stage: str = STAGE) -> Out:
 class ResolveFold:
     """The stage's state and step for one partition of every source topic."""
 
-    def __init__(self, admission: Admission, writer: ResolvedWriter) -> None:
+    def __init__(self, admission: Admission, writer: ResolvedWriter, store: Store | None = None) -> None:
+        self.store = Store() if store is None else store
         self._admission = admission
         self._writer = writer
         self._seen: dict[str, Seen] = {}
@@ -130,10 +136,12 @@ class ResolveFold:
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""
         topic, hour, index = key.decode().split("\0")
-        self._of(topic).restore((int(hour), int(index)), value)
+        self._of(topic).restore(int(hour), int(index), value)
 
     def restored(self) -> None:
         """The changelog has been read to its end."""
+        for topic in msgspec.msgpack.decode(self.store.get(TOPICS_KEY) or NO_TOPICS, type=list[str]):
+            self._of(topic)
         for seen in self._seen.values():
             seen.restored()
 
@@ -196,16 +204,14 @@ class ResolveFold:
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""
-        return [
-            (f"{topic}\0{hour}\0{index}".encode(), ids)
-            for topic, seen in self._seen.items()
-            for (hour, index), ids in seen.changes().items()
-        ]
+        for seen in self._seen.values():
+            seen.flush()
+        return self.store.changes()
 
     @property
     def size(self) -> int:
-        """Bytes of the digests that the state holds."""
-        return DIGEST_BYTES * len(self)
+        """About how many bytes of memory the state takes."""
+        return self.store.bytes_held
 
     def __len__(self) -> int:
         return sum(map(len, self._seen.values()))
@@ -213,5 +219,6 @@ class ResolveFold:
     def _of(self, topic: str) -> Seen:
         found = self._seen.get(topic)
         if found is None:
-            found = self._seen[topic] = Seen(self._admission.horizon_h)
+            found = self._seen[topic] = Seen(self._admission.horizon_h, topic, self.store)
+            self.store.put_local(TOPICS_KEY, msgspec.msgpack.encode(list(self._seen)))
         return found

@@ -22,6 +22,7 @@ from pipeline import crash
 from pipeline.events import Origin, Out, Raw
 from pipeline.meter import Meter, NoMeter
 from processors.changelog import Restorable, marker, restore
+from processors.store import Position, ShelfDamaged
 from processors.transaction import Names, Transaction
 from processors.transport import Batch
 from schemas.registry import RegistryUnavailable
@@ -35,7 +36,15 @@ CLOSE_S: Final = 1.5
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 EX_SOFTWARE: Final = 70
 # What aiokafka raises when the broker is away, has moved on or has fenced us; its sender also dies of bare AssertionErrors.
-KAFKA_TROUBLE: Final = (KafkaError, IllegalOperation, AssertionError, OSError, TimeoutError, RegistryUnavailable)
+KAFKA_TROUBLE: Final = (
+    KafkaError,
+    IllegalOperation,
+    AssertionError,
+    OSError,
+    TimeoutError,
+    RegistryUnavailable,
+    ShelfDamaged,
+)
 
 
 class FoldFailed(Exception):
@@ -105,7 +114,7 @@ class Stage:
     """All lanes of one process. `new_fold` makes the state of a partition, empty; `rewind` asks the transport to fetch again."""
 
     names: Names
-    new_fold: Callable[[], Fold]
+    new_fold: Callable[[int], Fold]
     rewind: Rewind
     fenced_pause_s: float
     meter: Meter = field(default_factory=NoMeter)
@@ -215,22 +224,35 @@ class Lane:
     async def _open(self) -> None:
         self._transaction = Transaction(self._stage.names, self.partition)
         await self._transaction.open()
-        fold, began = self._stage.new_fold(), time.monotonic()
-        applied, records = await restore(self._stage.names, self.partition, fold, self._stage.meter)
-        self._stage.meter.restored(self.partition, records, time.monotonic() - began)
-        self._stage.meter.state(self.partition, len(fold), fold.size)
-        for topic, next_offset in applied.items():
+        fold, began = self._stage.new_fold(self.partition), time.monotonic()
+        meter = self._stage.meter
+        try:
+            restored = await restore(
+                self._stage.names, self.partition, fold, lambda how: meter.restoring(how.partition, how.records)
+            )
+        except BaseException:
+            fold.store.abandon()
+            raise
+        meter.restored(self.partition, restored.records, time.monotonic() - began)
+        meter.state(self.partition, len(fold), fold.size)
+        for topic, next_offset in restored.applied.items():
             self._marks.setdefault(topic, Mark()).next = next_offset
         self._fold = fold
         self._stage.progress.open_lanes += 1
-        logger.info("partition %d: open, %d in state, %d changelog records read", self.partition, len(fold), records)
+        logger.info(
+            "partition %d: open, %d in state, %d changelog records read", self.partition, len(fold), restored.records
+        )
 
     async def _drop(self) -> None:
         transaction, self._transaction = self._transaction, None
         if self._fold is not None:
             self._stage.progress.open_lanes -= 1
             self._stage.meter.closed(self.partition)
-            self._fold = None
+            fold, self._fold = self._fold, None
+            try:
+                fold.store.close(_now())
+            except ShelfDamaged as error:
+                logger.warning("partition %d: its state could not be saved: %s", self.partition, error)
         if transaction is not None:
             try:
                 await transaction.close(CLOSE_S)
@@ -274,14 +296,15 @@ class Lane:
             times.append(time.monotonic())
             outs = fold.encode(came)
             times.append(time.monotonic())
-        except RegistryUnavailable:
+        except (RegistryUnavailable, ShelfDamaged):
             raise
         except Exception as error:
             raise FoldFailed(f"partition {self.partition}: {type(error).__name__}") from error
         crash.here(stage, "folded")
         applied = {topic: mark.next for topic, mark in {**self._marks, **reached}.items()}
         offsets = {TopicPartition(topic, self.partition): mark.next for topic, mark in reached.items()}
-        await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
+        changelog_next = await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
+        fold.store.committed(Position(changelog_next, applied, _now()))
         self._stage.progress.records += len(fresh)
         self._stage.progress.transactions += 1
         self._measure(fold, len(fresh), [*times, time.monotonic()])
@@ -302,6 +325,10 @@ def _cause(error: BaseException, *, fenced: bool) -> str:
     if fenced:
         return "fenced"
     return "registry" if isinstance(error, RegistryUnavailable) else "kafka"
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 def _raw(record: Any) -> Raw:

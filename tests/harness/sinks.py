@@ -16,6 +16,7 @@ from pipeline.events import Amount, Answer, Identifier, Origin, Out, Raw
 from pipeline.topics import RESOLVED, SOURCES
 from processors import agents
 from processors.journey import JourneyFold
+from processors.store import Store
 from schemas.registry import FileRegistry
 from sinks.clickhouse import ClickHouse
 from sinks.consumer import USUAL_TOLERANCE, Sink
@@ -47,7 +48,10 @@ class Bench:
 
     def write(self, touchpoints: int) -> None:
         """What resolve and journey would write for so many touchpoints, and a rejected record for each ten of them."""
-        resolve, journey = agents.resolve(self.settings).new_fold(), agents.journey(self.settings).new_fold()
+        resolve, journey = (
+            agents.resolve(self.settings).new_fold(Store()),
+            agents.journey(self.settings).new_fold(Store()),
+        )
         raws = [self._raw(next(self._numbers)) for _ in range(touchpoints)]
         outs = resolve.fold(raws)
         assert isinstance(journey, JourneyFold)

@@ -33,7 +33,18 @@ CLICKHOUSE = {"sinks/clickhouse.py"}
 PURE = {
     *(
         f"processors/{name}.py"
-        for name in ("validate", "dedupe", "runs", "policies", "scores", "intervals", "cell", "person", "state")
+        for name in (
+            "validate",
+            "dedupe",
+            "runs",
+            "policies",
+            "scores",
+            "intervals",
+            "cell",
+            "person",
+            "state",
+            "store",
+        )
     ),
     *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals", "poison")),
     *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "watchdog")),

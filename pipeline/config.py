@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline import crash
+
 PREFIX = "TOUCHSTREAM_"
 SECRET_BYTES = 16
 
@@ -155,7 +157,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _unknown_environment() -> list[str]:
     """A misspelt variable would be passed over in silence; that costs people hours."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG"}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG", crash.VARIABLE}
     ours = {name for name in os.environ if name.startswith(PREFIX) and not name.startswith(PREFIX + "TEST_")}
     return sorted(ours - known)
 

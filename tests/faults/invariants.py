@@ -43,7 +43,9 @@ def check(rig: Rig, truth: Truth, watch: Watch, seed: int, bound_s: float) -> Fi
     late = [] if took <= bound_s else [str(lag.measure(rig.bootstrap, rig.settings))]
     findings.add("I6", f"no lag {took:.1f} s after the last fault and the last record, bound {bound_s:g} s", late)
     log = accounting.raw_log(rig.settings)
-    findings.add("I3", f"{truth.sent} sent, {len(log.records)} on the source topics", _unequal(truth.sent, len(log.records)))
+    findings.add(
+        "I3", f"{truth.sent} sent, {len(log.records)} on the source topics", _unequal(truth.sent, len(log.records))
+    )
     _stored(rig, truth, findings)
     out = written(rig.settings)
     _topics(log, out, truth, findings)

@@ -102,13 +102,16 @@ class Watch:
                 if stored > ends[tp]:
                     self.broken.append(f"{tp}: ClickHouse holds {stored - 1}, committed records end at {ends[tp]}")
                 if committed[tp] > stored and await _records_between(consumer, tp, stored, committed[tp]):
-                    self.broken.append(f"{tp}: committed {committed[tp]}, ClickHouse holds no record after {stored - 1}")
+                    self.broken.append(
+                        f"{tp}: committed {committed[tp]}, ClickHouse holds no record after {stored - 1}"
+                    )
         finally:
             await consumer.stop()
 
     def _held(self) -> dict[TopicPartition, int]:
         parts = [
-            f"SELECT _topic, _partition, max(_offset) FROM {t.name} GROUP BY _topic, _partition" for t in TABLES.values()
+            f"SELECT _topic, _partition, max(_offset) FROM {t.name} GROUP BY _topic, _partition"
+            for t in TABLES.values()
         ]
         return {TopicPartition(topic, p): last for topic, p, last in self.rig.query(" UNION ALL ".join(parts))}
 

@@ -22,13 +22,14 @@ STOP_S: Final = 20.0
 
 @dataclass(slots=True)
 class Kept:
-    """One process by name, its lives so far and how each of them ended. `first` is in the environment of its first life only."""
+    """One process by name, its lives so far and how each of them ended. `once` is in the environment of its next life
+    only."""
 
     name: str
     command: list[str]
     environment: dict[str, str]
     log: Path
-    first: dict[str, str] = field(default_factory=dict)
+    once: dict[str, str] = field(default_factory=dict)
     before_start: Callable[[], None] = lambda: None
     wanted: bool = True
     lives: int = 0
@@ -64,7 +65,8 @@ class Kept:
 
     def _start(self) -> None:
         self.before_start()
-        environment = self.environment | (self.first if self.lives == 0 else {})
+        environment = self.environment | self.once
+        self.once = {}
         command = [sys.executable, tether.__file__, str(os.getpid()), *self.command]
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(

@@ -1,14 +1,13 @@
 """A whole pipeline whose every process and every line between two of them a test can break."""
 
+import itertools
+import logging
 import os
 import sys
-import threading
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-
-import msgspec
 
 from deploy.embedded.ports import pick
 from pipeline import ready, supervisor
@@ -17,9 +16,10 @@ from sinks.clickhouse import ClickHouse
 from tests.harness.broker import Door
 from tests.harness.keeper import Keeper, Kept
 from tests.harness.proxy import Proxy
-from tests.harness.sender import Order, Sent
 from tests.harness.waiting import until
 
+# While the broker is away, aiokafka complains many times a second.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 ROOT: Final = Path(__file__).parents[2]
 STAGES: Final = ("resolve", "journey", "sink")
 SECRET: Final = "the secret of an installation under test"
@@ -39,7 +39,7 @@ class Rig:
     lines: dict[str, Proxy] = field(default_factory=dict)
     overrides: dict[str, str] = field(default_factory=dict)
     _ports: dict[str, int] = field(default_factory=dict)
-    _numbers: int = 0
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
     def __enter__(self) -> "Rig":
         try:
@@ -91,9 +91,9 @@ class Rig:
         doors = [Door(stage.upper(), self._ports[stage], self.lines[stage].port) for stage in STAGES]
         broker = ["-m", "tests.harness.broker", "--home", str(home), "--port", str(self._ports["kafka"])]
         broker += ["--heap-mb", str(self.heap_mb), *(f"--door={door}" for door in doors)]
-        self._keep("kafka", broker, {})
+        self.keep("kafka", broker, {})
         database = ["-m", "deploy.embedded.clickhouse", "--home", str(home), "--port", str(self._ports["clickhouse"])]
-        self._keep("clickhouse", database, {})
+        self.keep("clickhouse", database, {})
         until(self._prepared, START_S, f"Kafka and ClickHouse answer (see {self.folder})")
 
     def _prepared(self) -> bool:
@@ -105,17 +105,16 @@ class Rig:
             return False
         return True
 
-    def _keep(self, name: str, arguments: list[str], more: dict[str, str], first: dict[str, str] | None = None) -> Kept:
+    def keep(self, name: str, arguments: list[str], more: dict[str, str]) -> Kept:
+        """Start `python *arguments` with `more` in its environment, and keep it running."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
         environment = {**inherited, "PYTHONPATH": str(ROOT), "TERM": "dumb", **more}
         log = self.folder / f"{name}.log"
-        return self.keeper.add(Kept(name, [sys.executable, *arguments], environment, log, first or {}))
+        return self.keeper.add(Kept(name, [sys.executable, *arguments], environment, log))
 
-    def start(self, stage: str, name: str = "", first: dict[str, str] | None = None) -> str:
-        """Start a process of a stage, once more if there is one already; its name. `first` holds in its first life only."""
-        if not name:
-            self._numbers += stage in self.keeper.kept
-            name = f"{stage}-{self._numbers}" if stage in self.keeper.kept else stage
+    def start(self, stage: str) -> str:
+        """Start a process of a stage, once more if there is one already; its name."""
+        name = f"{stage}-{next(self._numbers)}" if stage in self.keeper.kept else stage
         settings = {
             "home": str(self._home(name)),
             "kafka_bootstrap": self.lines[stage].address,
@@ -127,7 +126,7 @@ class Rig:
         self._home(name).mkdir(parents=True, exist_ok=True)
         more = {PREFIX + key.upper(): value for key, value in settings.items()}
         ready.forget(self._settings_of(name), stage)
-        self._keep(name, ["-m", "pipeline.cli.main", "run", stage], more, first)
+        self.keep(name, ["-m", "pipeline.cli.main", "run", stage], more)
         return name
 
     def _home(self, name: str) -> Path:
@@ -174,50 +173,3 @@ class Rig:
     def stored(self) -> int:
         """Rows of touchpoints, repeated ones too."""
         return int(self.query("SELECT count() FROM touchpoints")[0][0])
-
-
-@dataclass(slots=True)
-class Sending:
-    """A load on its way: in a process of its own, which outlives what happens to the broker."""
-
-    rig: Rig
-    seed: int
-    events: int
-    rate: float
-    _report: Path = Path()
-    _kept: Kept | None = None
-
-    def begin(self) -> "Sending":
-        """Start sending."""
-        folder = self.rig.folder
-        self._report = folder / f"sent-{self.seed}.json"
-        paths = (str(folder / "home"), self.rig.bootstrap, SECRET)
-        order = Order(*paths, self.seed, self.events, self.rate, str(self._report))
-        written = folder / f"order-{self.seed}.json"
-        written.write_bytes(msgspec.json.encode(order))
-        self._kept = self.rig._keep(f"sender-{self.seed}", ["-m", "tests.harness.sender", str(written)], {})
-        until(lambda: self._kept is not None and self._kept.lives, 10, "the sender has begun")
-        self._kept.wanted = False
-        return self
-
-    @property
-    def sent(self) -> int:
-        """About how many records have been sent."""
-        progress = self._report.with_suffix(".progress")
-        try:
-            return int(progress.read_text() or 0)
-        except (FileNotFoundError, ValueError):
-            return 0
-
-    @property
-    def done(self) -> bool:
-        """Whether it has ended, well or not."""
-        return self._report.exists() or (self._kept is not None and bool(self._kept.ends))
-
-    def end(self, timeout_s: float) -> Sent:
-        """Wait for its end; every record must be acknowledged."""
-        until(lambda: self.done, timeout_s, f"everything is sent (see {self.rig.folder}/sender-{self.seed}.log)")
-        assert self._report.exists(), (self.rig.folder / f"sender-{self.seed}.log").read_text()[-2000:]
-        sent = msgspec.json.decode(self._report.read_bytes(), type=Sent)
-        assert sent.sent == sent.acknowledged == self.events, sent
-        return sent

@@ -1,5 +1,6 @@
 """What was sent, known from the simulation alone."""
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ from pipeline.events import Touchpoint
 from pipeline.simulate.simulation import Kind
 from pipeline.topics import source_topic
 from tests.harness.sender import records
+from tests.harness.sending import ENDLESS
 
 
 @dataclass(slots=True)
@@ -19,9 +21,9 @@ class Truth:
     duplicates: int = 0
     sent: int = 0
 
-    def add(self, seed: int, events: int) -> "Truth":
-        """Add an order that was sent and acknowledged whole."""
-        for record in records(seed, events):
+    def add(self, seed: int, sent: int, events: int = ENDLESS) -> "Truth":
+        """Add the first `sent` records of an order for `events`, all of them acknowledged."""
+        for record in itertools.islice(records(seed, events), sent):
             content = record.content
             self.sent += 1
             if record.kind is Kind.INVALID:

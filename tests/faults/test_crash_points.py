@@ -1,0 +1,76 @@
+"""Every point at which a process can die by itself, as by kill -9, tried on a pipeline under load.
+
+Each stage dies at one point after the other: the life that follows a death is the one that dies at the next point, and the last
+one lives. Then all invariants are checked.
+"""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pipeline.crash import SINK_POINTS, STAGE_POINTS, VARIABLE
+from tests.faults.invariants import check
+from tests.faults.watch import Watch
+from tests.harness.rig import Rig
+from tests.harness.sending import Sending
+from tests.harness.truth import Truth
+from tests.harness.waiting import until
+
+RATE = 150.0
+DEATH_S = 60.0
+REST_S = 60.0
+POINTS = {"resolve": STAGE_POINTS, "journey": STAGE_POINTS, "sink": SINK_POINTS}
+# These are passed once for each assignment; the others with every batch.
+SELDOM = ("assigned", "revoked", "restoring")
+
+
+def die_everywhere(rig: Rig, stage: str, turns: dict[str, int]) -> None:
+    """The process of a stage dies at every point of it, at the point's n-th passage."""
+    kept = rig.keeper.kept[stage]
+    points = POINTS[stage]
+    kept.once = armed(stage, points[0], turns)
+    rig.kill(stage)
+    for number, point in enumerate(points, 2):
+        until(lambda lives=number: kept.lives == lives, DEATH_S, f"{stage} is begun for the {number}. time")  # type: ignore[misc]
+        kept.once = armed(stage, points[number - 1], turns) if number <= len(points) else {}
+        ended = len(kept.ends)
+        if point == "revoked":
+            another_comes_and_goes(rig, stage)
+        until(lambda ends=ended: len(kept.ends) > ends, DEATH_S, f"{stage} passes {point} {turns[point]} times")  # type: ignore[misc]
+        assert kept.ends[-1] == -9, f"{stage} was to die at {point}, but ended with {kept.ends[-1]}"
+
+
+def armed(stage: str, point: str, turns: dict[str, int]) -> dict[str, str]:
+    return {VARIABLE: f"{stage}:{point}:{turns[point]}"}
+
+
+def another_comes_and_goes(rig: Rig, stage: str) -> None:
+    other = rig.start(stage)
+    rig.wait_ready(other)
+    rig.keeper.remove(other)
+
+
+def run_all(rig: Rig, seed: int) -> None:
+    chance = random.Random(seed)
+    turns = {point: 1 if point in SELDOM else chance.randint(1, 4) for point in (*STAGE_POINTS, *SINK_POINTS)}
+    with Watch(rig) as watch:
+        load = Sending(rig, seed, RATE).begin()
+        until(lambda: rig.stored() > 100, DEATH_S, "there is a state to restore")
+        with ThreadPoolExecutor(len(POINTS)) as together:
+            for deaths in [together.submit(die_everywhere, rig, stage, turns) for stage in POINTS]:
+                deaths.result()
+        sent = load.end(60)
+        check(rig, Truth().add(seed, sent.sent), watch, seed, REST_S).insist()
+
+
+@pytest.mark.timeout(600)
+def test_every_crash_point(rig: Rig, seed: int) -> None:
+    run_all(rig, seed)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_crash_point_again(rig: Rig, seed: int) -> None:
+    run_all(rig, seed)

@@ -28,6 +28,11 @@ SESSION_TIMEOUT_S: Final = "3"
 PARTITIONS: Final = 4
 
 
+def settings_of(**values: Any) -> Settings:
+    """Settings by name, as in a settings file; the rest are defaults."""
+    return Settings(**values)
+
+
 @dataclass(slots=True)
 class Rig:
     """Kafka, ClickHouse, one process of each stage, and a proxy on each line: `resolve`, `journey`, `sink` to Kafka, and
@@ -65,8 +70,13 @@ class Rig:
     @property
     def settings(self) -> Settings:
         """The settings for code in this process: straight to the servers, past every proxy."""
-        values: dict[str, Any] = {"kafka_bootstrap": self.bootstrap, "clickhouse_address": self.database}
-        return Settings(home=self.folder / "home", secret=SECRET, **values, **self.overrides)  # type: ignore[arg-type]
+        return settings_of(
+            home=self.folder / "home",
+            secret=SECRET,
+            kafka_bootstrap=self.bootstrap,
+            clickhouse_address=self.database,
+            **self.overrides,
+        )
 
     @property
     def bootstrap(self) -> str:
@@ -133,7 +143,7 @@ class Rig:
         return self.folder / f"home-{name}"
 
     def _settings_of(self, name: str) -> Settings:
-        return Settings(home=self._home(name))
+        return settings_of(home=self._home(name))
 
     def is_ready(self, name: str) -> bool:
         """Whether a process of a stage has had partitions since it was begun here."""

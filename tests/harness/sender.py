@@ -4,13 +4,12 @@ import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from pipeline.config import Settings
 from pipeline.produce import full_speed, per_second, produce
-from pipeline.rules import registry_of
 from pipeline.simulate import Options, Simulation
 from pipeline.simulate.simulation import Record
 
@@ -63,8 +62,8 @@ def records(seed: int, events: int) -> Iterator[Record]:
 
 def send(order: Order, progress: Callable[[int], None] = lambda _: None) -> Sent:
     """Send everything; returns when all is acknowledged. Raises ProduceError when the broker stays away for ten minutes."""
-    settings = Settings(home=Path(order.home), kafka_bootstrap=order.bootstrap, secret=order.secret)  # type: ignore[arg-type]
-    registry_of(settings)
+    values: dict[str, Any] = {"home": order.home, "kafka_bootstrap": order.bootstrap, "secret": order.secret}
+    settings = Settings(**values)
     contents = (record.content for record in records(order.seed, order.events))
     pace = per_second(order.rate) if order.rate else full_speed
     counts = produce(settings, contents, pace, progress, delivery_timeout=DELIVERY_TIMEOUT_S)

@@ -27,7 +27,7 @@ bench: $(VENV)/.dev
 
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile $(LOCK) -o requirements.lock
-	$(BIN)/uv pip compile $(subst --all-extras,--extra serve,$(LOCK)) -c requirements.lock -o requirements-server.lock
+	$(BIN)/uv pip compile $(subst --all-extras,--extra serve --extra arrow,$(LOCK)) -c requirements.lock -o requirements-server.lock
 	$(BIN)/uv pip compile $(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 
 clean:

@@ -25,11 +25,14 @@ def pause_before_restart(restarts: int) -> float:
 
 @dataclass(slots=True)
 class Child:
-    """A process by name. `state` is one of stopped, starting, ready, waiting (to be restarted), failed."""
+    """A process by name; `environment` is what it is told beyond ours.
+
+    `state` is one of stopped, starting, ready, waiting (to be restarted), failed."""
 
     name: str
     command: list[str]
     say: Callable[[str], None]
+    environment: dict[str, str] = field(default_factory=dict)
     state: str = "stopped"
     restarts: int = 0
     in_a_row: int = 0
@@ -48,7 +51,12 @@ class Child:
         """Start it, in a session of its own so that a Ctrl-C at the terminal reaches the supervisor alone."""
         command = [sys.executable, str(Path(tether.__file__)), str(os.getpid()), *self.command]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **self.environment},
         )
         self._reader = threading.Thread(target=self._pass_on, args=(self._process,), daemon=True)
         self._reader.start()

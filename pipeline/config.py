@@ -3,6 +3,7 @@
 import os
 import secrets
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -62,7 +63,16 @@ class Settings(BaseSettings):
         0, ge=0, le=65535, description="Port of the board and the API; 0: a free one, 8400 if it is."
     )
 
+    codec: Literal["auto", "fastavro", "arrow"] = Field(
+        "auto", description="What reads and writes Avro: arrow is the fast one, auto takes it where it is installed."
+    )
     batch_records: int = Field(5000, ge=1, le=100_000, description="Most records of one partition in one batch.")
+    instance: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="Name of this worker, its own in its group: when it starts again soon, it takes up its partitions at once.",
+    )
     session_timeout_s: float = Field(
         10.0, ge=1, description="A processor not heard of for so long has lost its partitions."
     )
@@ -84,6 +94,14 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"no such time zone: {value!r} (an IANA name such as Europe/Berlin)") from None
+        return value
+
+    @field_validator("codec")
+    @classmethod
+    def _codec_is_installed(cls, value: str) -> str:
+        missing = [name for name in ("pyarrow", "pyruhvro") if find_spec(name) is None]
+        if value == "arrow" and missing:
+            raise ValueError(f"needs {' and '.join(missing)}: install touchstream[arrow], or set it to auto")
         return value
 
     @field_validator("kafka_bootstrap", "clickhouse_address")

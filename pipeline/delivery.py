@@ -44,7 +44,7 @@ class Delivery:
             client_id="touchstream",
             enable_idempotence=True,
             acks="all",
-            compression_type="lz4",
+            compression_type="zstd",
             max_batch_size=_BATCH_BYTES,
             # aiokafka also gives a batch up that has waited so long for its partition to have a leader again.
             request_timeout_ms=int(1000 * self._timeout_s),

@@ -116,6 +116,7 @@ class Reason(StrEnum):
     VALUE_OUT_OF_SCALE = "value_out_of_scale"
     AMOUNT_MALFORMED = "amount_malformed"
     DURATION_NEGATIVE = "duration_negative"
+    PROCESSING_FAILED = "processing_failed"
 
 
 class Rejection(msgspec.Struct, frozen=True):

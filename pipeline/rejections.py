@@ -40,6 +40,10 @@ MEANINGS: Final[dict[Reason, tuple[str, str]]] = {
     Reason.VALUE_OUT_OF_SCALE: ("The answer lies outside its scale.", "Check the scale, or the value."),
     Reason.AMOUNT_MALFORMED: ("The currency is not three capital letters.", "Use ISO 4217 codes."),
     Reason.DURATION_NEGATIVE: ("The contact lasted less than nothing.", "Check begin and end at the source."),
+    Reason.PROCESSING_FAILED: (
+        "It is valid, but the stage named in the headers failed on it: a fault of touchstream, `got` names it.",
+        "Report it with the record; it costs only itself.",
+    ),
 }
 
 

@@ -1,9 +1,9 @@
-"""What the pure steps are told, by the settings: which registry, how records are judged, how sessions are cut."""
+"""What the pure steps are told, by the settings: which registry and codec, how records are judged, how sessions are cut."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from pipeline.codec import Decoder
+from pipeline.codec import Codec, codec_named
 from pipeline.config import Settings, installation_secret
 from pipeline.keys import Keyring
 from processors.policies import DAY, HOUR, JourneyPolicy
@@ -20,12 +20,18 @@ def registry_of(settings: Settings) -> Registry:
     return HttpRegistry(settings.registry_url, user=settings.registry_user, password=password)
 
 
+def codec_of(settings: Settings) -> Codec:
+    """What reads and writes records. Raises CodecMissing when a wheel that is there cannot be imported."""
+    return codec_named(settings.codec)
+
+
 def admission_of(settings: Settings, registry: Registry) -> Admission:
     """How the resolve stage judges records. Raises OSError when the installation's secret cannot be kept."""
     earliest = int(datetime(settings.earliest_year, 1, 1, tzinfo=UTC).timestamp() * 1000)
     limits = TimeLimits(earliest, settings.future_tolerance_h * HOUR)
     keyring = Keyring(installation_secret(settings))
-    return Admission(Decoder("touchpoint", registry), keyring, limits, settings.dedupe_horizon_h)
+    decoder = codec_of(settings).decoder("touchpoint", registry)
+    return Admission(decoder, keyring, limits, settings.dedupe_horizon_h)
 
 
 def policy_of(settings: Settings) -> JourneyPolicy:

@@ -1,10 +1,13 @@
 """Keeps all processes of one home running: starts them in order, restarts what ends, merges their logs, stops them in order."""
 
 import fcntl
+import hashlib
 import json
 import logging
 import os
+import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -103,7 +106,9 @@ class Supervisor:
         self._stop.set()
 
     def _child(self, name: str) -> Child:
-        return Child(name, [sys.executable, "-m", "pipeline.cli.main", "run", name], self._say)
+        instance = self._settings.instance or _instance(self._files.home)
+        command = [sys.executable, "-m", "pipeline.cli.main", "run", name]
+        return Child(name, command, self._say, {"TOUCHSTREAM_INSTANCE": instance})
 
     def _say(self, line: str) -> None:
         self._log.info(line)
@@ -266,3 +271,9 @@ def _merged_log(path: Path) -> logging.Logger:
     log = logging.Logger("touchstream.merged", logging.INFO)
     log.addHandler(RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, encoding="utf-8"))
     return log
+
+
+def _instance(home: Path) -> str:
+    """A name that no other supervisor's workers have: of this machine and this home."""
+    host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100]
+    return f"{host}-{hashlib.blake2b(str(home).encode(), digest_size=6).hexdigest()}"

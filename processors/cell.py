@@ -9,7 +9,7 @@ import msgspec
 
 from processors import runs, scores
 from processors.policies import JourneyPolicy
-from processors.runs import Part, Run
+from processors.runs import Run
 from processors.scores import Buckets, Scale
 
 
@@ -73,10 +73,14 @@ def add(cell: Cell, touch: Touch, policy: JourneyPolicy) -> None:
     so that the state does not depend on where batches end.
     """
     at = touch.occurred_at
-    cell.first, cell.last = min(cell.first, at), max(cell.last, at)
-    _session(cell.channels.setdefault(touch.channel, Channel()), touch, policy)
+    cell.first = min(cell.first, at)
+    cell.last = max(cell.last, at)
+    channel = cell.channels.get(touch.channel)
+    if channel is None:
+        channel = cell.channels[touch.channel] = Channel()
+    _session(channel, touch, policy)
     if at >= cell.last - policy.journey_horizon_ms:
-        runs.put(cell.journeys, Run(at, at, 1, {touch.channel: Part(1, at)}), policy.journey_gap_ms)
+        runs.touch(cell.journeys, at, policy.journey_gap_ms, touch.channel)
     if touch.amount is not None:
         total = cell.amounts.setdefault(touch.amount["currency"], Total())
         total.minor_units += touch.amount["minor_units"]
@@ -91,11 +95,10 @@ def _session(channel: Channel, touch: Touch, policy: JourneyPolicy) -> None:
     channel.newest = max(channel.newest, at)
     if at < channel.newest - policy.horizon_ms:
         return
-    one = Run(at, at, 1)
     if touch.contact is None:
-        runs.put(channel.sessions, one, policy.gap(touch.channel))
-        return
-    runs.put(channel.contacts.setdefault(touch.contact, []), one, policy.horizon_ms)
+        runs.touch(channel.sessions, at, policy.gap(touch.channel))
+    else:
+        runs.touch(channel.contacts.setdefault(touch.contact, []), at, policy.horizon_ms)
 
 
 def _answer(cell: Cell, touch: Touch, answer: dict[str, Any], policy: JourneyPolicy) -> None:

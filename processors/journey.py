@@ -1,19 +1,21 @@
 """The second stage: one fold per person, from resolved touchpoints to sessions, journeys, scores and the customer view. Pure."""
 
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from pipeline.codec import Decoder, Encoder
 from pipeline.events import Out, Raw, Rejection
 from pipeline.topics import OUTPUTS
 from processors import cell as cells
 from processors.cell import Cell, Touch
-from processors.person import Outputs, Reading, Told, outputs
+from processors.person import Outputs, Reading, Record, Told, outputs
+from processors.poison import POISON, failed, refuse_poison
 from processors.policies import JourneyPolicy
+from processors.resolve import rejected as reject
 from processors.state import Person, check, pack, unpack
 
-
-class ResolvedUnreadable(Exception):
-    """A record of ours cannot be read: a fault of this installation that must stop the stage, not a bad event."""
+STAGE: Final = "journey"
 
 
 def touch_of(record: dict[str, Any]) -> Touch:
@@ -30,45 +32,72 @@ def touch_of(record: dict[str, Any]) -> Touch:
     )
 
 
-class Ledger:
-    """Persons while a batch lasts: unpacked when first touched, with a reading from before, told and packed at the end."""
+class News(msgspec.Struct, frozen=True):
+    """One touchpoint for a person's fold: where it lies in the source partition, its cell, itself."""
 
-    def __init__(self, packed: dict[bytes, bytes], policy: JourneyPolicy) -> None:
-        self._packed = packed
-        self._policy = policy
-        self._open: dict[str, tuple[Person, Reading]] = {}
+    raw: Raw
+    cell: str
+    touch: Touch
 
-    def apply(self, person: str, cell: str, touch: Touch, offset: int) -> None:
-        """Add one touchpoint; one at or below the last applied offset changes nothing."""
-        held = self._open.get(person)
-        if held is None:
-            packed = self._packed.get(person.encode())
-            state = unpack(packed) if packed else Person()
-            held = self._open[person] = (state, Reading(self._whole(state) if state.cells else None))
-        state = held[0]
-        if offset <= state.applied:
-            return
-        state.applied = offset
-        mine = state.cells.get(cell)
+
+class Changed(msgspec.Struct, frozen=True):
+    """What to tell of all touched persons, by kind of record and with each one's key; and what could not be folded."""
+
+    by_kind: dict[str, list[tuple[bytes, Record]]]
+    rejected: list[Out]
+
+
+class Decoded(msgspec.Struct, frozen=True):
+    """A batch by person, each person's touchpoints in order; and what could not be read."""
+
+    by_person: dict[str, list[News]]
+    rejected: list[Out]
+
+
+def step(name: str, state: Person, news: list[News], policy: JourneyPolicy) -> Outputs | None:
+    """Add touchpoints to a person's state, in place, and say what to tell of it; None when all were applied before.
+
+    One at or below the last applied offset changes nothing.
+    """
+    fresh = [one for one in news if one.raw.origin.offset > state.applied]
+    if not fresh:
+        return None
+    before = Reading(
+        _whole(state, policy) if state.cells else None, {(n.touch.channel, n.touch.contact) for n in fresh}
+    )
+    for one in fresh:
+        mine = state.cells.get(one.cell)
         if mine is None:
-            mine = state.cells[cell] = Cell.empty()
-        cells.add(mine, touch, self._policy)
+            mine = state.cells[one.cell] = Cell.empty()
+        cells.add(mine, one.touch, policy)
+    state.applied = fresh[-1].raw.origin.offset
+    told = outputs(Told(name, sorted(state.cells), state.applied + 1), _whole(state, policy), before, policy)
+    for cell in state.cells.values():
+        cells.forget(cell, policy)
+    return told
 
-    def close(self) -> tuple[dict[str, Outputs], dict[bytes, bytes]]:
-        """What to tell of each touched person, and their states, packed."""
-        told: dict[str, Outputs] = {}
-        states: dict[bytes, bytes] = {}
-        for person, (state, before) in self._open.items():
-            names = sorted(state.cells)
-            told[person] = outputs(Told(person, names, state.applied + 1), self._whole(state), before, self._policy)
-            for cell in state.cells.values():
-                cells.forget(cell, self._policy)
-            states[person.encode()] = pack(state)
-        self._open.clear()
-        return told, states
 
-    def _whole(self, state: Person) -> Cell:
-        return cells.union([state.cells[name] for name in sorted(state.cells)], self._policy)
+def sound(name: str, packed: bytes | None, news: list[News], policy: JourneyPolicy) -> tuple[list[News], list[Out]]:
+    """Part a person's touchpoints into those that can be folded one after the other and those that cannot, as rejected records."""
+    kept: list[News] = []
+    rejected: list[Out] = []
+    for one in news:
+        try:
+            step(name, opened(packed), [*kept, one], policy)
+        except POISON as error:
+            rejected.append(reject(one.raw, failed(error), STAGE))
+        else:
+            kept.append(one)
+    return kept, rejected
+
+
+def opened(packed: bytes | None) -> Person:
+    """A person's state, or that of one who has never been seen. Raises StateTooNew."""
+    return unpack(packed) if packed else Person()
+
+
+def _whole(state: Person, policy: JourneyPolicy) -> Cell:
+    return cells.union([state.cells[name] for name in sorted(state.cells)], policy)
 
 
 class JourneyFold:
@@ -80,7 +109,7 @@ class JourneyFold:
         self._policy = policy
         self._people: dict[bytes, bytes] = {}
         self._changes: dict[bytes, bytes] = {}
-        self.counts = {"touchpoints": 0, "persons_told": 0}
+        self.counts = {"touchpoints": 0, "rejected": 0}
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""
@@ -95,26 +124,57 @@ class JourneyFold:
             check(packed)
 
     def fold(self, batch: list[Raw]) -> list[Out]:
-        """Apply a batch in order; what changed of every touched person, keyed by person."""
-        ledger = Ledger(self._people, self._policy)
+        """Apply a batch; what changed of every touched person, keyed by person. Raises Poisoned."""
+        return self.encode(self.apply(self.decode(batch)))
+
+    def decode(self, batch: list[Raw]) -> Decoded:
+        """The touchpoints of a batch by person: persons do not depend on one another."""
+        by_person: dict[str, list[News]] = {}
+        rejected: list[Out] = []
         for raw in batch:
             record = self._decoder.decode(raw.value)
             if isinstance(record, Rejection):
-                raise ResolvedUnreadable(
-                    f"{raw.origin.topic}-{raw.origin.partition}@{raw.origin.offset}: {record.reason}"
-                )
-            ledger.apply(record["person"], record["cell"], touch_of(record), raw.origin.offset)
-        told, states = ledger.close()
-        self.counts["touchpoints"] += len(batch)
-        self.counts["persons_told"] += len(told)
-        self._people.update(states)
-        self._changes.update(states)
-        return [
-            Out(OUTPUTS[kind], person.encode(), self._encoders[kind].encode(record))
-            for person, kinds in told.items()
-            for kind, records in kinds.items()
-            for record in records
-        ]
+                rejected.append(reject(raw, record, STAGE))
+            else:
+                by_person.setdefault(record["person"], []).append(News(raw, record["cell"], touch_of(record)))
+        return Decoded(by_person, rejected)
+
+    def apply(self, decoded: Decoded) -> Changed:
+        """Fold every person's touchpoints. Raises Poisoned when so many fail that the fault cannot be theirs."""
+        rejected = list(decoded.rejected)
+        by_kind: dict[str, list[tuple[bytes, Record]]] = {kind: [] for kind in OUTPUTS}
+        for person, news in decoded.by_person.items():
+            key = person.encode()
+            for kind, records in self._folded(person, key, news, rejected).items():
+                by_kind[kind] += [(key, record) for record in records]
+        handled = sum(map(len, decoded.by_person.values())) + len(decoded.rejected)
+        refuse_poison(len(rejected), handled)
+        self.counts["touchpoints"] += handled
+        self.counts["rejected"] += len(rejected)
+        return Changed(by_kind, rejected)
+
+    def _folded(self, person: str, key: bytes, news: list[News], rejected: list[Out]) -> Outputs:
+        packed = self._people.get(key)
+        try:
+            state = opened(packed)
+            found = step(person, state, news, self._policy)
+        except POISON:
+            kept, poison = sound(person, packed, news, self._policy)
+            rejected += poison
+            state = opened(packed)
+            found = step(person, state, kept, self._policy)
+        if found is None:
+            return {}
+        self._people[key] = self._changes[key] = pack(state)
+        return found
+
+    def encode(self, told: Changed) -> list[Out]:
+        """The records on the wire, by topic."""
+        outs = list(told.rejected)
+        for kind, pairs in told.by_kind.items():
+            encoder, topic = self._encoders[kind], OUTPUTS[kind]
+            outs += [Out(topic, key, encoder.encode(record)) for key, record in pairs]
+        return outs
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""

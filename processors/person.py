@@ -5,7 +5,7 @@ that two late touchpoints joined is retracted by name.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -17,24 +17,31 @@ from processors.runs import Run
 from processors.scores import Scale
 
 Record = dict[str, Any]
-SessionKey = tuple[str, str | None, int, int, int]
+Place = tuple[str, str | None]
+Spans = dict[int, tuple[int, int]]
 Outputs = dict[str, list[Record]]
 
 
-def sessions(person: Cell) -> Iterator[SessionKey]:
-    """Every session as (channel, source's contact or None, start, end, touchpoints)."""
+def places(person: Cell) -> Iterator[Place]:
+    """Where the person has sessions: channel, and the source's own contact or None where pauses part them."""
     for name, channel in person.channels.items():
-        for run in channel.sessions:
-            yield name, None, run.start, run.end, run.touchpoints
-        for contact, held in channel.contacts.items():
-            for run in held:
-                yield name, contact, run.start, run.end, run.touchpoints
+        yield name, None
+        for contact in channel.contacts:
+            yield name, contact
 
 
-def session_id(person: str, session: SessionKey) -> str:
+def sessions(person: Cell, place: Place) -> list[Run]:
+    """The sessions in one place."""
+    name, contact = place
+    channel = person.channels.get(name)
+    if channel is None:
+        return []
+    return channel.sessions if contact is None else channel.contacts.get(contact, [])
+
+
+def session_id(person: str, place: Place, start: int) -> str:
     """The session's name: from its beginning, and from its source's id where that bounds it."""
-    channel, contact, start, _, _ = session
-    return "s_" + _name(person, channel, contact or "", str(start))
+    return "s_" + _name(person, place[0], place[1] or "", str(start))
 
 
 def journey_id(person: str, start: int) -> str:
@@ -55,14 +62,26 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Reading:
-    """What can change or be retracted of a person, at one moment. Two of them tell what a batch of touchpoints has changed."""
+    """What can change or be retracted of a person, at one moment. Two of them tell what a batch of touchpoints has changed.
 
-    __slots__ = ("answers", "journeys", "sessions")
+    Of the sessions only those in `at` are read, because touchpoints change none elsewhere; where that is None, all of them.
+    """
 
-    def __init__(self, person: Cell | None) -> None:
-        self.sessions = frozenset(sessions(person)) if person else frozenset()
-        self.journeys = {run.start: (run.end, run.touchpoints) for run in person.journeys} if person else {}
-        self.answers = {key: held.count for key, held in person.answers.items()} if person else {}
+    __slots__ = ("answers", "at", "journeys", "sessions")
+
+    def __init__(self, person: Cell | None, at: Collection[Place] | None = None) -> None:
+        self.at = at
+        self.sessions: dict[Place, Spans] = {}
+        self.journeys: Spans = {}
+        self.answers: dict[str, int] = {}
+        if person is not None:
+            self.sessions = {place: _spans(sessions(person, place)) for place in (places(person) if at is None else at)}
+            self.journeys = _spans(person.journeys)
+            self.answers = {key: held.count for key, held in person.answers.items()}
+
+
+def _spans(runs: list[Run]) -> Spans:
+    return {run.start: (run.end, run.touchpoints) for run in runs}
 
 
 def outputs(told: Told, person: Cell, before: Reading, policy: JourneyPolicy) -> Outputs:
@@ -70,13 +89,12 @@ def outputs(told: Told, person: Cell, before: Reading, policy: JourneyPolicy) ->
 
     Nothing may have been forgotten between the two readings.
     """
-    after = Reading(person)
-    name, version = told.person, told.version
+    after = Reading(person, before.at)
     return {
-        "session": list(_session_changes(name, before, after, version)),
-        "journey": list(_journey_changes(name, person, before, after, version)),
+        "session": list(_session_changes(told, before, after)),
+        "journey": list(_journey_changes(told, person, before, after)),
         "score": [
-            score(name, Scale.of_key(key), person, version, policy)
+            score(told, Scale.of_key(key), person, policy)
             for key, count in after.answers.items()
             if before.answers.get(key) != count
         ],
@@ -84,66 +102,62 @@ def outputs(told: Told, person: Cell, before: Reading, policy: JourneyPolicy) ->
     }
 
 
-def _head(person: str, version: int, *, retracted: bool = False) -> Record:
-    return {"person": person, "version": version, "cause": "touchpoint", "retracted": retracted}
+def _head(told: Told, *, retracted: bool = False) -> Record:
+    return {"person": told.person, "version": told.version, "cause": "touchpoint", "retracted": retracted}
 
 
-def _session_changes(name: str, before: Reading, after: Reading, version: int) -> Iterator[Record]:
-    changed = sorted(after.sessions - before.sessions, key=_order)
-    kept = {session_id(name, s) for s in changed}
-    for gone in sorted(before.sessions - after.sessions, key=_order):
-        if session_id(name, gone) not in kept:
-            yield session(name, gone, version, retracted=True)
-    for new in changed:
-        yield session(name, new, version)
+def _session_changes(told: Told, before: Reading, after: Reading) -> Iterator[Record]:
+    for place, now in after.sessions.items():
+        was = before.sessions.get(place, {})
+        for start in sorted(was.keys() - now.keys()):
+            yield session(told, place, Run(start, *was[start]), retracted=True)
+        for start, span in now.items():
+            if was.get(start) != span:
+                yield session(told, place, Run(start, *span))
 
 
-def _order(key: SessionKey) -> tuple[str, str, int]:
-    return key[0], key[1] or "", key[2]
-
-
-def session(person: str, key: SessionKey, version: int, *, retracted: bool = False) -> Record:
+def session(told: Told, place: Place, run: Run, *, retracted: bool = False) -> Record:
     """One session as a record of its topic."""
-    channel, contact, start, end, touchpoints = key
+    channel, contact = place
     return {
-        **_head(person, version, retracted=retracted),
-        "session_id": session_id(person, key),
+        **_head(told, retracted=retracted),
+        "session_id": session_id(told.person, place, run.start),
         "channel": channel,
         "delimited_by": "gap" if contact is None else "source",
         "source_session": contact if contact is None else contact.partition("\0")[2],
-        "started_at": start,
-        "ended_at": end,
-        "touchpoints": touchpoints,
-    }
-
-
-def _journey_changes(name: str, person: Cell, before: Reading, after: Reading, version: int) -> Iterator[Record]:
-    for start in sorted(before.journeys.keys() - after.journeys.keys()):
-        end, _ = before.journeys[start]
-        yield journey(name, Run(start, end, 0), version, retracted=True)
-    for run in person.journeys:
-        if before.journeys.get(run.start) != after.journeys[run.start]:
-            yield journey(name, run, version)
-
-
-def journey(person: str, run: Run, version: int, *, retracted: bool = False) -> Record:
-    """One journey as a record of its topic; its path is the channels in the order of their first touchpoints."""
-    return {
-        **_head(person, version, retracted=retracted),
-        "journey_id": journey_id(person, run.start),
         "started_at": run.start,
         "ended_at": run.end,
         "touchpoints": run.touchpoints,
-        "channels": {channel: run.channels[channel].touchpoints for channel in sorted(run.channels)},
-        "path": sorted(run.channels, key=lambda channel: (run.channels[channel].first, channel)),
     }
 
 
-def score(name: str, scale: Scale, person: Cell, version: int, policy: JourneyPolicy) -> Record:
+def _journey_changes(told: Told, person: Cell, before: Reading, after: Reading) -> Iterator[Record]:
+    for start in sorted(before.journeys.keys() - after.journeys.keys()):
+        yield journey(told, Run(start, before.journeys[start][0], 0), retracted=True)
+    for run in person.journeys:
+        if before.journeys.get(run.start) != after.journeys[run.start]:
+            yield journey(told, run)
+
+
+def journey(told: Told, run: Run, *, retracted: bool = False) -> Record:
+    """One journey as a record of its topic; its path is the channels in the order of their first touchpoints."""
+    parts = run.channels
+    return {
+        **_head(told, retracted=retracted),
+        "journey_id": journey_id(told.person, run.start),
+        "started_at": run.start,
+        "ended_at": run.end,
+        "touchpoints": run.touchpoints,
+        "channels": {channel: parts[channel].touchpoints for channel in sorted(parts)},
+        "path": sorted(parts, key=lambda channel: (parts[channel].first, channel)),
+    }
+
+
+def score(told: Told, scale: Scale, person: Cell, policy: JourneyPolicy) -> Record:
     """One person's score on one scale, over every window, as a record of its topic."""
     buckets = person.answers[scale.key]
     return {
-        **_head(name, version),
+        **_head(told),
         "metric": scale.metric,
         "scale": scale.name,
         "direction": scale.direction,
@@ -167,7 +181,7 @@ def _window(scale: Scale, window: str, tally: scores.Tally) -> Record:
 def customer_view(told: Told, person: Cell) -> Record:
     """Everything now known of the person, as a record of its topic."""
     return {
-        **_head(told.person, told.version),
+        **_head(told),
         "cells": told.cells,
         "first_seen_at": person.first,
         "last_seen_at": person.last,

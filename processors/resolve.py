@@ -1,17 +1,16 @@
 """The first stage: is this a touchpoint, is it new, and whose is it? Pure; every record is stored, rejected or a duplicate."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from io import BytesIO
 from typing import Any, Final
 
-import fastavro
-
-from pipeline.codec import HEAD_BYTES, Decoder, Encoder, plain
-from pipeline.events import Out, Raw, Rejection, Resolved
+from pipeline.codec import HEAD_BYTES, Decoder, Encoder, Record
+from pipeline.events import Out, Raw, Reason, Rejection, Resolved
 from pipeline.keys import Keyring, person_of
 from pipeline.topics import REJECTED, RESOLVED
 from processors.dedupe import Seen
+from processors.poison import POISON, failed, refuse_poison
 from processors.validate import TimeLimits, validate
 from schemas.registry import load
 
@@ -43,18 +42,23 @@ class Admitted:
     resolved: Resolved
 
 
-def admit(raw: Raw, seen: Seen, admission: Admission) -> Admitted | Rejection | Verdict:
-    """Judge one record. Only a valid touchpoint is remembered in `seen`. Raises RegistryUnavailable."""
-    record = admission.decoder.decode(raw.value)
+def judge(raw: Raw, record: Record | Rejection, admission: Admission) -> Admitted | Rejection:
+    """Whether a decoded record is a valid touchpoint, and whose."""
     if isinstance(record, Rejection):
         return record
     owner = validate(record, raw.origin.arrived_at, admission.limits)
     if isinstance(owner, Rejection):
         return owner
-    if not seen.admit(record["event_id"], raw.origin.arrived_at):
-        return Verdict.DUPLICATE
     cell = admission.keyring.cell(*owner)
     return Admitted(record, Resolved(person_of(cell), cell, 0, raw.origin))
+
+
+def admit(raw: Raw, seen: Seen, admission: Admission) -> Admitted | Rejection | Verdict:
+    """Judge one record. Only a valid touchpoint is remembered in `seen`. Raises RegistryUnavailable."""
+    judged = judge(raw, admission.decoder.decode(raw.value), admission)
+    if isinstance(judged, Admitted) and not seen.admit(judged.record["event_id"], raw.origin.arrived_at):
+        return Verdict.DUPLICATE
+    return judged
 
 
 def added(resolved: Resolved) -> dict[str, Any]:
@@ -78,17 +82,18 @@ class ResolvedWriter:
         self._whole = whole
         self._touchpoint_head = b"\0" + touchpoint_id.to_bytes(4, "big")
         self._head = b"\0" + whole.schema_id.to_bytes(4, "big")
-        schema = plain(load("resolved_touchpoint"))
-        self._tail = fastavro.parse_schema({**schema, "name": "Added", "fields": schema["fields"][-ADDED:]})
+        schema = load("resolved_touchpoint")
+        self._tails = whole.bodies({**schema, "name": "Added", "fields": schema["fields"][-ADDED:]})
 
-    def write(self, raw: bytes, admitted: Admitted) -> bytes:
-        """The resolved touchpoint on the wire."""
-        more = added(admitted.resolved)
-        if not raw.startswith(self._touchpoint_head):
-            return self._whole.encode({**admitted.record, **more})
-        out = BytesIO()
-        fastavro.schemaless_writer(out, self._tail, more)
-        return b"".join((self._head, raw[HEAD_BYTES:], out.getvalue()))
+    def write_all(self, admitted: Sequence[tuple[bytes, Admitted]]) -> list[bytes]:
+        """The resolved touchpoints on the wire, of touchpoints on the wire."""
+        more = [added(one.resolved) for _, one in admitted]
+        return [
+            b"".join((self._head, raw[HEAD_BYTES:], tail))
+            if raw.startswith(self._touchpoint_head)
+            else self._whole.encode({**one.record, **fields})
+            for (raw, one), fields, tail in zip(admitted, more, self._tails.all(more), strict=True)
+        ]
 
 
 def rejected(raw: Raw, why: Rejection, stage: str = STAGE) -> Out:
@@ -132,20 +137,60 @@ class ResolveFold:
             seen.restored()
 
     def fold(self, batch: list[Raw]) -> list[Out]:
-        """Judge every record of a batch, in order; one Out for each that is not a duplicate."""
+        """Judge every record of a batch, in order; one Out for each that is not a duplicate. Raises Poisoned."""
+        return self.encode(self.apply(self.decode(batch)))
+
+    def decode(self, batch: list[Raw]) -> list[tuple[Raw, Record | Rejection]]:
+        """Every record with what its bytes say. Raises RegistryUnavailable."""
+        found = self._admission.decoder.decode_all([raw.value for raw in batch])
+        return list(zip(batch, found, strict=True))
+
+    def apply(self, decoded: list[tuple[Raw, Record | Rejection]]) -> list[Out]:
+        """Judge, write and remember. Raises Poisoned when so many fail that the fault cannot be theirs.
+
+        What is written is written before its id is noted, because writing may fail, and then it has not been seen.
+        """
+        judged = [(raw, self._judged(raw, record)) for raw, record in decoded]
+        written = iter(self._written([(raw, one) for raw, one in judged if isinstance(one, Admitted)]))
         outs: list[Out] = []
-        for raw in batch:
-            verdict = admit(raw, self._of(raw.origin.topic), self._admission)
-            if isinstance(verdict, Admitted):
-                self.counts["admitted"] += 1
-                outs.append(
-                    Out(RESOLVED, verdict.resolved.person.encode(), self._writer.write(raw.value or b"", verdict))
-                )
-            elif isinstance(verdict, Rejection):
+        failures = 0
+        for raw, one in judged:
+            found = next(written) if isinstance(one, Admitted) else one
+            if isinstance(found, Rejection):
+                failures += found.reason is Reason.PROCESSING_FAILED
                 self.counts["rejected"] += 1
-                outs.append(rejected(raw, verdict))
-            else:
-                self.counts["duplicate"] += 1
+                outs.append(rejected(raw, found))
+            elif isinstance(one, Admitted) and self._is_new(raw, one):
+                outs.append(Out(RESOLVED, one.resolved.person.encode(), found))
+        refuse_poison(failures, len(decoded))
+        return outs
+
+    def _judged(self, raw: Raw, record: Record | Rejection) -> Admitted | Rejection:
+        try:
+            return judge(raw, record, self._admission)
+        except POISON as error:
+            return failed(error)
+
+    def _written(self, admitted: list[tuple[Raw, Admitted]]) -> list[bytes | Rejection]:
+        pairs = [(raw.value or b"", one) for raw, one in admitted]
+        try:
+            return [*self._writer.write_all(pairs)]
+        except POISON:
+            return [self._written_alone(*pair) for pair in pairs]
+
+    def _written_alone(self, value: bytes, one: Admitted) -> bytes | Rejection:
+        try:
+            return self._writer.write_all([(value, one)])[0]
+        except POISON as error:
+            return failed(error)
+
+    def _is_new(self, raw: Raw, one: Admitted) -> bool:
+        new = self._of(raw.origin.topic).admit(one.record["event_id"], raw.origin.arrived_at)
+        self.counts["admitted" if new else "duplicate"] += 1
+        return new
+
+    def encode(self, outs: list[Out]) -> list[Out]:
+        """They are on the wire already."""
         return outs
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:

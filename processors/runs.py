@@ -26,6 +26,24 @@ class Run(msgspec.Struct, array_like=True):
     channels: dict[str, Part] = msgspec.field(default_factory=dict)
 
 
+def touch(runs: list[Run], at: int, gap_ms: int, channel: str = "") -> None:
+    """Put one touchpoint into a list of runs, in place; `channel` where the run counts by channel.
+
+    The same as `put` of a run of one. Nearly every touchpoint is among the newest, and such a one changes the last run alone: it
+    cannot reach the run before, which ended more than a gap ahead of the last one's start.
+    """
+    if runs:
+        last = runs[-1]
+        if last.start <= at <= last.end + gap_ms:
+            last.end = max(last.end, at)
+            last.touchpoints += 1
+            if channel:
+                held = last.channels.get(channel)
+                last.channels[channel] = Part(held.touchpoints + 1, min(held.first, at)) if held else Part(1, at)
+            return
+    put(runs, Run(at, at, 1, {channel: Part(1, at)} if channel else {}), gap_ms)
+
+
 def put(runs: list[Run], new: Run, gap_ms: int) -> None:
     """Put one run into a list of runs, in place, joining whatever lies at most a gap away."""
     if not runs or new.start - runs[-1].end > gap_ms:

@@ -38,8 +38,17 @@ class FoldFailed(Exception):
 class Fold(Restorable, Protocol):
     """State and step of one partition of a stage; see `processors.resolve` and `processors.journey`."""
 
+    def decode(self, batch: list[Raw]) -> Any:
+        """What the bytes say; the state is not touched. Raises RegistryUnavailable."""
+
+    def apply(self, decoded: Any) -> Any:
+        """Apply what `decode` gave, in order, and say what came of it."""
+
+    def encode(self, applied: Any) -> list[Out]:
+        """What `apply` gave, as records to write."""
+
     def fold(self, batch: list[Raw]) -> list[Out]:
-        """Apply a batch in order, and say what to write."""
+        """All three, one after the other."""
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""
@@ -234,13 +243,16 @@ class Lane:
         fold, transaction = self._fold, self._transaction
         if fold is None or transaction is None:
             raise FoldFailed("a lane that is not open got a batch")
+        stage = self._stage.names.stage
         try:
-            outs = fold.fold(fresh)
+            decoded = fold.decode(fresh)
+            crash.here(stage, "decoded")
+            outs = fold.encode(fold.apply(decoded))
         except RegistryUnavailable:
             raise
         except Exception as error:
             raise FoldFailed(f"partition {self.partition}: {type(error).__name__}") from error
-        crash.here(self._stage.names.stage, "folded")
+        crash.here(stage, "folded")
         applied = {topic: mark.next for topic, mark in {**self._marks, **reached}.items()}
         offsets = {TopicPartition(topic, self.partition): mark.next for topic, mark in reached.items()}
         await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)

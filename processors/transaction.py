@@ -41,7 +41,7 @@ class Transaction:
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
-            compression_type="lz4",
+            compression_type="zstd",
             linger_ms=0,
         )
 

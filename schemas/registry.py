@@ -3,19 +3,29 @@
 import base64
 import http.client
 import json
+import time
 import tomllib
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 HERE = Path(__file__).parent
 Schema = dict[str, Any]
+# Long enough that a flood of records under an unknown id costs nothing, short enough that nobody waits for a new schema.
+UNKNOWN_S = 10.0
+MOST_UNKNOWN = 10_000
+MOST_BYTES = 1 << 20
 
 
 class SchemaUnknown(LookupError):
     """No schema has this id or name. The record that names it is at fault, not the registry."""
+
+
+class SchemaUnusable(SchemaUnknown):
+    """There is a schema under this id, but nobody should read it: it is too large or nested too deeply."""
 
 
 class RegistryUnavailable(ConnectionError):
@@ -70,25 +80,56 @@ class FileRegistry:
 class HttpRegistry:
     """A registry that speaks Confluent's REST interface."""
 
-    def __init__(self, url: str, *, user: str = "", password: str = "", timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        user: str = "",
+        password: str = "",
+        timeout_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._url = url.rstrip("/")
         self._timeout_s = timeout_s
         self._headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
         if user:
             self._headers["Authorization"] = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self._schemas: dict[int, Schema] = {}
+        self._unknown: dict[int, float] = {}
+        self._clock = clock
 
     def schema(self, schema_id: int) -> Schema:
-        """See Registry."""
+        """See Registry; an id that is unknown is not asked for again for UNKNOWN_S seconds."""
         if schema_id not in self._schemas:
-            answer = self._call("GET", f"/schemas/ids/{schema_id}")
-            if answer.get("schemaType", "AVRO") != "AVRO":
-                raise SchemaUnknown(f"the schema with the id {schema_id} is not Avro")
+            if self._clock() < self._unknown.get(schema_id, 0.0):
+                raise SchemaUnknown(f"the registry did not know the id {schema_id} a moment ago")
             try:
-                self._schemas[schema_id] = json.loads(answer["schema"])
-            except (KeyError, TypeError, ValueError):
-                raise self._no_registry() from None
+                self._schemas[schema_id] = self._fetched(schema_id)
+            except SchemaUnusable:
+                raise
+            except SchemaUnknown:
+                self._remember_unknown(schema_id)
+                raise
         return self._schemas[schema_id]
+
+    def _fetched(self, schema_id: int) -> Schema:
+        answer = self._call("GET", f"/schemas/ids/{schema_id}")
+        if answer.get("schemaType", "AVRO") != "AVRO":
+            raise SchemaUnknown(f"the schema with the id {schema_id} is not Avro")
+        try:
+            schema: Schema = json.loads(answer["schema"])
+        except RecursionError:
+            raise SchemaUnusable("nesting without end") from None
+        except (KeyError, TypeError, ValueError):
+            raise self._no_registry() from None
+        return schema
+
+    def _remember_unknown(self, schema_id: int) -> None:
+        now = self._clock()
+        if len(self._unknown) >= MOST_UNKNOWN:
+            self._unknown = {known: until for known, until in self._unknown.items() if until > now}
+        if len(self._unknown) < MOST_UNKNOWN:
+            self._unknown[schema_id] = now + UNKNOWN_S
 
     def schema_id(self, record: str, subject: str) -> int:
         """See Registry; registers the schema when the subject does not have it yet."""
@@ -102,13 +143,18 @@ class HttpRegistry:
         request = urllib.request.Request(self._url + path, data=body, method=method, headers=self._headers)
         try:
             with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:
-                found = json.load(answer)
+                text = answer.read(MOST_BYTES + 1)
+            if len(text) > MOST_BYTES:
+                raise SchemaUnusable(f"more than {MOST_BYTES} bytes")
+            found = json.loads(text)
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 raise SchemaUnknown(f"the registry does not know {path}") from None
             if error.code in (409, 422):
                 raise SchemaUnknown(f"the registry refuses our schema for {path}: HTTP {error.code}") from None
             raise RegistryUnavailable(f"the registry answered HTTP {error.code} to {method} {path}") from error
+        except RecursionError:
+            raise self._no_registry() from None
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise RegistryUnavailable(f"the registry at {self._url} does not answer: {error}") from error
         if not isinstance(found, dict):

@@ -33,14 +33,15 @@ class RecordUnreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SinkNames:
-    """Where the sink reads: broker, group, prefix of topics; how long it may be silent before it loses its partitions; and about
-    how many bytes it fetches at once."""
+    """Where the sink reads: broker, group, prefix of topics; how long it may be silent before it loses its partitions; about how
+    many bytes it fetches at once; and its own name in the group, under which it takes up its partitions again."""
 
     bootstrap: str
     group: str
     prefix: str
     session_timeout_s: float
     fetch_bytes: int = 16 << 20
+    instance: str | None = None
 
 
 @dataclass(slots=True)
@@ -115,6 +116,7 @@ class Sink:
         return KafkaConsumer(
             bootstrap_servers=self._names.bootstrap.split(","),
             group_id=self._names.group,
+            group_instance_id=self._names.instance,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -79,7 +79,11 @@ def _sink(chosen: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     names = SinkNames(
-        endpoints.kafka(chosen), f"{chosen.topic_prefix}sink", chosen.topic_prefix, chosen.session_timeout_s
+        endpoints.kafka(chosen),
+        f"{chosen.topic_prefix}sink",
+        chosen.topic_prefix,
+        chosen.session_timeout_s,
+        instance=chosen.instance or None,
     )
     sink = Sink(names, ClickHouse(chosen), registry_of(chosen), Limits(chosen.sink_batch_rows, chosen.sink_linger_ms))
     try:

@@ -1,7 +1,7 @@
 """What every stage's fold promises to the shell that runs it."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 
 from pipeline.events import Out, Raw
-from processors.journey import ResolvedUnreadable
+from processors import cell as cells
+from processors.poison import FROM, Poisoned
+from processors.resolve import Admitted, ResolvedWriter
 from processors.stage import Fold
 from tests.harness.touchpoints import (
     HOUR,
@@ -23,6 +25,7 @@ from tests.harness.touchpoints import (
     records_of,
     resolve_fold,
     resolved,
+    touchpoint,
     wire,
 )
 
@@ -177,7 +180,66 @@ def test_a_touchpoint_that_comes_again_within_the_horizon_is_told_once(batch: li
     assert len(fold) == known
 
 
-def test_a_resolved_record_that_cannot_be_read_stops_the_stage() -> None:
-    """It is named by its place and not by what it says."""
-    with pytest.raises(ResolvedUnreadable, match=r"^cx\.t-3@7: magic$"):
-        journey_fold().fold([raw(b"Zuckerwatte", 7, place=("cx.t", 3))])
+def headers(out: Out) -> dict[str, str]:
+    return {name: value.decode() for name, value in out.headers}
+
+
+def test_a_resolved_record_that_cannot_be_read_costs_only_itself() -> None:
+    """It is put aside with its bytes and its place; its neighbours are told as if it had not been there."""
+    good = [resolved(touchpoint(event_id=f"e{n}"), n, Owner("p_1", "customer:1")) for n in (6, 8)]
+    bad = raw(b"Zuckerwatte", 7, place=("cx.t", 3))
+    outs = journey_fold().fold([good[0], bad, good[1]])
+    rejected = [out for out in outs if out.topic == "rejected.v1"]
+    assert [(out.value, headers(out)["cx.reason"], headers(out)["__connect.errors.stage"]) for out in rejected] == [
+        (b"Zuckerwatte", "magic", "journey")
+    ]
+    assert headers(rejected[0])["__connect.errors.offset"] == "7"
+    assert [out for out in outs if out.topic != "rejected.v1"] == journey_fold().fold(good)
+
+
+def test_a_touchpoint_on_which_the_fold_fails_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it is in the midst of its person's own."""
+    real = cells.add
+
+    def add(cell: Any, touch: Any, policy: Any) -> None:
+        if touch.event_id == "e7":
+            raise KeyError("a fault of ours")
+        real(cell, touch, policy)
+
+    owner = Owner("p_1", "customer:1")
+    touchpoints = [resolved(touchpoint(event_id=f"e{n}"), n, owner) for n in range(5, 10)]
+    expected = journey_fold().fold([one for one in touchpoints if one.origin.offset != 7])
+    monkeypatch.setattr(cells, "add", add)
+    fold = journey_fold()
+    outs = fold.fold(touchpoints)
+    assert [out for out in outs if out.topic != "rejected.v1"] == expected
+    assert [headers(out)["cx.reason"] for out in outs if out.topic == "rejected.v1"] == ["processing_failed"]
+    assert fold.fold(touchpoints) == []
+
+
+def test_a_record_on_which_judging_fails_costs_only_itself_and_is_not_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So it is judged anew when it is sent again."""
+    real = ResolvedWriter.write_all
+
+    def write_all(self: ResolvedWriter, admitted: Sequence[tuple[bytes, Admitted]]) -> list[bytes]:
+        if any(one.record["event_id"] == "e1" for _, one in admitted):
+            raise TypeError("a fault of ours")
+        return real(self, admitted)
+
+    batch = [raw(wire(touchpoint(event_id=f"e{n}")), n) for n in range(3)]
+    fold = resolve_fold()
+    monkeypatch.setattr(ResolvedWriter, "write_all", write_all)
+    outs = fold.fold(batch)
+    assert [out.topic for out in outs] == ["touchpoints.resolved.v1", "rejected.v1", "touchpoints.resolved.v1"]
+    assert headers(outs[1])["cx.reason"] == "processing_failed"
+    monkeypatch.undo()
+    assert [out.topic for out in fold.fold(batch)] == ["touchpoints.resolved.v1"]
+
+
+def test_a_fold_that_fails_on_everything_stops() -> None:
+    """Draining a fault of ours into the rejected records would hide it."""
+    with pytest.raises(Poisoned):
+        journey_fold().fold([raw(b"Zuckerwatte", n) for n in range(FROM)])
+    assert len(journey_fold().fold([raw(b"Zuckerwatte", n) for n in range(FROM - 1)])) == FROM - 1

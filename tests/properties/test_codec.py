@@ -55,7 +55,9 @@ def test_the_short_way_of_writing_gives_the_same_bytes(record: Record, resolved:
     """A resolved touchpoint made of the touchpoint's own bytes is the one that the encoder writes."""
     whole = encoder("resolved_touchpoint")
     writer = ResolvedWriter(whole, REGISTRY.schema_id("touchpoint", ""))
-    assert writer.write(wire(record), Admitted(record, resolved)) == whole.encode({**record, **added(resolved)})
+    assert writer.write_all([(wire(record), Admitted(record, resolved))]) == [
+        whole.encode({**record, **added(resolved)})
+    ]
 
 
 def newer() -> Schema:
@@ -76,7 +78,7 @@ def test_a_newer_version_is_read_as_ours(record: Record, resolved: Resolved, unk
     ours = {**record, "channel": "other"} if unknown_channel else record
     assert Decoder("touchpoint", registry).decode(value) == ours
     writer = ResolvedWriter(encoder("resolved_touchpoint"), 1)
-    written = writer.write(value, Admitted(ours, resolved))
+    (written,) = writer.write_all([(value, Admitted(ours, resolved))])
     assert Decoder("resolved_touchpoint", REGISTRY).decode(written) == {**ours, **added(resolved)}
 
 

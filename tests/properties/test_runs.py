@@ -5,7 +5,7 @@ import copy
 import hypothesis.strategies as st
 from hypothesis import given
 
-from processors.runs import Part, Run, forget, put, union
+from processors.runs import Part, Run, forget, put, touch, union
 
 POINTS = st.lists(st.tuples(st.integers(0, 100), st.sampled_from(("web", "call"))), max_size=40)
 GAPS = st.integers(0, 12)
@@ -43,6 +43,18 @@ def _run(group: list[Point]) -> Run:
 def test_any_order_gives_the_cuts_at_pauses(points: list[Point], gap: int) -> None:
     """A pause as long as the gap still joins."""
     assert made(points, gap) == oracle(points, gap)
+
+
+@given(POINTS, GAPS)
+def test_a_touch_is_a_run_of_one(points: list[Point], gap: int) -> None:
+    """With channels and without."""
+    by_channel: list[Run] = []
+    bare: list[Run] = []
+    for at, channel in points:
+        touch(by_channel, at, gap, channel)
+        touch(bare, at, gap)
+    assert by_channel == oracle(points, gap)
+    assert bare == [Run(run.start, run.end, run.touchpoints) for run in oracle(points, gap)]
 
 
 @given(st.lists(POINTS, min_size=1, max_size=4), GAPS)

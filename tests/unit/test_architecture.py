@@ -32,8 +32,12 @@ PURE = {
         f"processors/{name}.py"
         for name in ("validate", "dedupe", "runs", "policies", "scores", "intervals", "cell", "person", "state")
     ),
-    *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals")),
-    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "codec")),
+    *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals", "poison")),
+    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics")),
+    *(
+        f"pipeline/codec/{name}.py"
+        for name in ("arrow", "choice", "columns", "reference", "shapes", "strict", "wire", "writers")
+    ),
     "sinks/ranges.py",
     "sinks/rows.py",
     "schemas/namespaces.py",

@@ -5,7 +5,8 @@ import pytest
 from processors import cell as cells
 from processors.cell import Cell
 from processors.journey import touch_of
-from processors.person import sessions
+from processors.person import Place, places, sessions
+from processors.runs import Run
 from tests.harness.touchpoints import NOW, SMALL_POLICY, touchpoint
 
 GAP, HORIZON = SMALL_POLICY.gap("web"), SMALL_POLICY.horizon_ms
@@ -22,13 +23,18 @@ def cell_of(*times: int, contact: str | None = None, forgetting: bool = False) -
     return cell
 
 
+def all_sessions(cell: Cell) -> list[tuple[Place, Run]]:
+    """Every session, with its place."""
+    return [(place, run) for place in places(cell) for run in sessions(cell, place)]
+
+
 @pytest.mark.parametrize(("late", "counted"), [(HORIZON, 2), (HORIZON + 1, 1)])
 def test_a_session_takes_what_is_no_older_than_its_horizon(late: int, counted: int) -> None:
     """Older ones count, but in no session."""
     cell = cell_of(0, -late)
-    assert len(list(sessions(cell))) == counted
+    assert len(all_sessions(cell)) == counted
     assert cell.channels["web"].touchpoints == 2
-    assert len(list(sessions(cell_of(0, -late, contact="s")))) == (1 if counted == 2 else counted)
+    assert len(all_sessions(cell_of(0, -late, contact="s"))) == (1 if counted == 2 else counted)
 
 
 @pytest.mark.parametrize(("late", "counted"), [(JOURNEY_HORIZON, 2), (JOURNEY_HORIZON + 1, 1)])
@@ -52,8 +58,8 @@ def test_a_journey_is_kept_while_something_can_join_it(age: int, kept: int) -> N
 @pytest.mark.parametrize(("pause", "found"), [(HORIZON, 1), (HORIZON + 1, 2)])
 def test_a_contact_that_is_silent_for_a_horizon_begins_anew(pause: int, found: int) -> None:
     """A source may use an id again."""
-    assert len(list(sessions(cell_of(0, pause, contact="s")))) == found
-    assert len(list(sessions(cell_of(0, pause, contact="s", forgetting=True)))) == found
+    assert len(all_sessions(cell_of(0, pause, contact="s"))) == found
+    assert len(all_sessions(cell_of(0, pause, contact="s", forgetting=True))) == found
 
 
 def test_contacts_are_forgotten_in_the_end() -> None:
@@ -67,5 +73,5 @@ def test_contacts_are_forgotten_in_the_end() -> None:
 @pytest.mark.parametrize("contact", [None, ""])
 def test_an_empty_contact_is_none(contact: str | None) -> None:
     """The pause rule bounds such sessions: a source without ids of its own may send an empty text."""
-    found = list(sessions(cell_of(0, GAP + 1, contact=contact)))
-    assert [session[1] for session in found] == [None, None]
+    found = all_sessions(cell_of(0, GAP + 1, contact=contact))
+    assert [contact for (_, contact), _ in found] == [None, None]

@@ -107,7 +107,7 @@ def test_what_is_to_be_stored_passes_the_checks(records: list[Record]) -> None:
 
 
 def test_every_check_that_needs_no_other_schema_has_a_broken_record() -> None:
-    assert set(Reason) - set(BREAKERS) == {Reason.SCHEMA_UNSUITABLE, Reason.TRAILING_BYTES}
+    assert set(Reason) - set(BREAKERS) == {Reason.SCHEMA_UNSUITABLE, Reason.TRAILING_BYTES, Reason.PROCESSING_FAILED}
 
 
 def test_the_tally_adds_up(records: list[Record]) -> None:

@@ -89,8 +89,8 @@ def test_a_rejection_says_what_was_expected_and_what_came(reason: Reason, field:
 
 
 def test_every_reason_can_be_reached() -> None:
-    """The list is closed, and nothing in it is idle."""
-    assert {reason for reason, _, _ in WRONG} == set(Reason)
+    """The list is closed, and nothing in it is idle; a fault of ours is no fault of a record."""
+    assert {reason for reason, _, _ in WRONG} == set(Reason) - {Reason.PROCESSING_FAILED}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,180 @@
+"""The fast implementation: whole batches through Apache Arrow and `pyruhvro`, which is written in Rust.
+
+It trusts nothing that it has not seen come back: a batch that was read is written again, and only if the very same bytes come
+out, and every text is UTF-8, was it Avro to the letter. Whatever else goes wrong is narrowed down and read by the reference, so
+both accept and reject the same, with the same words. Only our own newest schema is read so; the reference reads other versions.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+import pyruhvro
+
+from pipeline.codec.columns import Column, Columns, Part, by_columns
+from pipeline.codec.reference import Bodies, Decoder, Encoder, Value
+from pipeline.codec.shapes import readable, required
+from pipeline.codec.wire import HEAD_BYTES, Record, id_of
+from pipeline.events import Rejection
+from schemas.registry import Registry, Schema
+
+# Below so many records a batch is not worth its overhead.
+FEW: Final = 16
+# A bad record costs its neighbours in a part of so many the speed, the others of its batch a second reading.
+PART: Final = 128
+MOST_RECORDS: Final = 10_000
+# Offsets of texts in a batch are 32 bits wide.
+MOST_BYTES: Final = 1 << 28
+Found = dict[int, Record | Rejection]
+
+
+class ArrowDecoder(Decoder):
+    """See Decoder."""
+
+    def __init__(self, record: str, registry: Registry, fields: Sequence[str] | None = None) -> None:
+        super().__init__(record, registry, fields)
+        self._fields = [part.field for part in self._parts]
+        self._schema = json.dumps(self._writers.newest) if readable(self._writers.newest) else ""
+
+    def decode_all(self, values: Sequence[Value]) -> list[Record | Rejection]:
+        """See Decoder."""
+        batches, others = self._batches(values)
+        if len(batches) == 1 and not others:
+            return self._records(batches[0][1])
+        found: list[Any] = [None] * len(values)
+        for places, batch in batches:
+            for place, record in zip(places, self._records(batch), strict=True):
+                found[place] = record
+        for place, other in others.items():
+            found[place] = other
+        return found
+
+    def decode_columns(self, values: Sequence[Value]) -> Columns:
+        """See Decoder."""
+        batches, others = self._batches(values)
+        rejected = [(place, one) for place, one in sorted(others.items()) if isinstance(one, Rejection)]
+        if len(rejected) < len(others) or not batches:
+            found = dict(others)
+            for places, batch in batches:
+                found.update(zip(places, self._records(batch), strict=True))
+            records = [one for _, one in sorted(found.items()) if not isinstance(one, Rejection)]
+            return Columns(by_columns(records, self._parts), rejected)
+        columns: dict[str, Column] = {}
+        for part in self._parts:
+            for name in part.names:
+                columns[name] = []
+            for _, batch in batches:
+                for name, column in zip(part.names, _spread(batch.column(part.field), part), strict=True):
+                    columns[name] += column
+        return Columns(columns, rejected)
+
+    def _records(self, batch: Any) -> list[Any]:
+        names = self._fields
+        columns = [_values(batch.column(name)) for name in names]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def _batches(self, values: Sequence[Value]) -> tuple[list[tuple[Sequence[int], Any]], Found]:
+        """What could be read at once, by places in `values`, ascending; and what became of the others."""
+        others: Found = {}
+        places = self._ours(values, others)
+        batches: list[tuple[Sequence[int], Any]] = []
+        for first in range(0, len(places), MOST_RECORDS):
+            self._read(values, places[first : first + MOST_RECORDS], batches, others)
+        return batches, others
+
+    def _ours(self, values: Sequence[Value], others: Found) -> Sequence[int]:
+        if len(values) >= FEW and self._schema:
+            if None not in values and len({value[:HEAD_BYTES] for value in values if value is not None}) == 1:
+                if self._is_ours(values[0]):
+                    return range(len(values))
+            else:
+                ours = [place for place, value in enumerate(values) if self._is_ours(value)]
+                if len(ours) >= FEW:
+                    kept = set(ours)
+                    others.update({n: self.decode(value) for n, value in enumerate(values) if n not in kept})
+                    return ours
+        others.update({n: self.decode(value) for n, value in enumerate(values)})
+        return ()
+
+    def _is_ours(self, value: Value) -> bool:
+        schema_id = id_of(value)
+        if isinstance(schema_id, Rejection):
+            return False
+        writer = self._writers.of(schema_id)
+        return not isinstance(writer, Rejection) and writer.ours
+
+    def _read(self, values: Sequence[Value], places: Sequence[int], batches: list[Any], others: Found) -> None:
+        """Read these, or narrow down where the trouble is and leave that to the reference."""
+        batch = self._exact([(values[place] or b"")[HEAD_BYTES:] for place in places])
+        if batch is not None:
+            batches.append((places, batch))
+        elif len(places) <= PART:
+            others.update({place: self.decode(values[place]) for place in places})
+        else:
+            for first in range(0, len(places), PART):
+                self._read(values, places[first : first + PART], batches, others)
+
+    def _exact(self, bodies: list[bytes]) -> Any:
+        """The batch, if these are all Avro to the letter; otherwise nothing."""
+        if sum(map(len, bodies)) > MOST_BYTES:
+            return None
+        try:
+            batch = pyruhvro.deserialize_array(bodies, self._schema)
+            written = pyruhvro.serialize_record_batch(batch, self._schema, 1)[0]
+            batch.validate(full=True)  # pyruhvro does not look whether a text is UTF-8
+        except ValueError:
+            return None
+        return batch if written.equals(pa.array(bodies, pa.binary())) else None
+
+
+def _values(column: Any) -> Column:
+    values: Column = column.to_pylist()
+    # What pyarrow itself makes into dictionaries it makes ten times slower.
+    return [dict(pairs) for pairs in values] if pa.types.is_map(column.type) else values
+
+
+def _spread(column: Any, part: Part) -> list[Column]:
+    if not part.inner:
+        return [_values(column)]
+    if not part.many:
+        return [inner.to_pylist() for inner in column.flatten()]
+    offsets = column.offsets
+    return [pa.ListArray.from_arrays(offsets, inner).to_pylist() for inner in column.values.flatten()]
+
+
+class ArrowBodies(Bodies):
+    """See Bodies."""
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__(schema)
+        self._json = json.dumps(self.schema) if readable(self.schema) else ""
+        self._arrow: Any = pyruhvro.avro_to_arrow_schema(self._json) if self._json else None
+
+    def all(self, records: Sequence[Record], head: bytes = b"") -> list[bytes]:
+        """See Bodies."""
+        if len(records) < FEW or not self._json:
+            return super().all(records, head)
+        written: list[bytes] = []
+        try:
+            for first in range(0, len(records), MOST_RECORDS):
+                batch = self._batch(records[first : first + MOST_RECORDS])
+                written += pyruhvro.serialize_record_batch(batch, self._json, 1)[0].to_pylist()
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+            return super().all(records, head)  # which finds what does not fit, or has a default for what is missing
+        return [head + body for body in written]
+
+    def _batch(self, records: Sequence[Record]) -> Any:
+        arrays = []
+        for field, schema in zip(self._arrow, self.schema["fields"], strict=True):
+            name = field.name
+            array = pa.array([record[name] for record in records], field.type)
+            required(array, schema["type"])
+            arrays.append(array)
+        return pa.RecordBatch.from_arrays(arrays, names=self._arrow.names)
+
+
+class ArrowEncoder(Encoder):
+    """See Encoder."""
+
+    bodies = ArrowBodies

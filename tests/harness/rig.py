@@ -12,7 +12,8 @@ from typing import Any, Final
 from deploy.embedded.ports import pick
 from pipeline import ready, supervisor
 from pipeline.config import PREFIX, Settings
-from sinks.clickhouse import ClickHouse
+from pipeline.topics_admin import TopicsError
+from sinks.clickhouse import ClickHouse, Unavailable
 from tests.harness.broker import Door
 from tests.harness.keeper import Keeper, Kept
 from tests.harness.proxy import Proxy
@@ -111,7 +112,7 @@ class Rig:
             return False
         try:
             supervisor.prepare(self.settings)
-        except (supervisor.topics_admin.TopicsError, supervisor.Unavailable):
+        except (TopicsError, Unavailable):
             return False
         return True
 

@@ -46,9 +46,9 @@ ON_LINES: Final = {
     Kind.DELAY: Line.DELAY,
 }
 LINES: Final = (*STAGES, "clickhouse")
-# Seconds, least and most. A frozen process must stay away longer than its session, or nobody takes its place.
+# Seconds, least and most. One that takes a frozen process's place needs a while to begin, and then its session to run out.
 LASTS: Final = {
-    Kind.FREEZE: (4.0, 8.0),
+    Kind.FREEZE: (7.0, 11.0),
     Kind.JOIN: (3.0, 8.0),
     Kind.JOIN_TWICE: (3.0, 8.0),
     Kind.BROKER_AWAY: (3.0, 6.0),
@@ -60,6 +60,8 @@ LASTS: Final = {
     Kind.DELAY: (2.0, 6.0),
 }
 DELAY_S: Final = 0.2
+# How long one that was frozen meets the one that took its place.
+MEET_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,10 @@ class Chaos:
     def _ending(self, fault: Fault) -> "_Carried":
         return _Carried(self, fault)
 
+    def pause(self, seconds: float) -> None:
+        """Let everything run for so long."""
+        self._wait.wait(seconds)
+
     def note(self, text: str) -> None:
         """Say something with the time."""
         self.say(f"{time.monotonic() - self._begun:8.2f} s  {text}")
@@ -150,6 +156,7 @@ class _Carried:
             rig.hold(fault.target)
         elif fault.kind in (Kind.FREEZE, Kind.DATABASE_FREEZE):
             self.pid = rig.keeper.kept[fault.target].signal(signal.SIGSTOP)
+            self.names = [rig.start(fault.target)] if fault.kind is Kind.FREEZE else []
         else:
             self.names = [rig.start(fault.target) for _ in range(2 if fault.kind is Kind.JOIN_TWICE else 1)]
         self.chaos.done += 1
@@ -164,6 +171,7 @@ class _Carried:
             rig.release(fault.target)
         elif self.pid is not None:
             rig.keeper.kept[fault.target].signal(signal.SIGCONT)
+            self.chaos.pause(MEET_S if self.names else 0.0)
         for name in self.names:
             code = rig.keeper.remove(name, signal.SIGKILL if fault.hard else signal.SIGTERM)
             self.chaos.note(f"{name} left with {code}")

@@ -132,6 +132,8 @@ class Rig:
             "clickhouse_address": self.lines["clickhouse"].address,
             "secret": SECRET,
             "session_timeout_s": SESSION_TIMEOUT_S,
+            # The first one is a member by name, as under the supervisor; those that join are not, as when begun by hand.
+            "instance": "the-first" if name == stage else "",
             **self.overrides,
         }
         self._home(name).mkdir(parents=True, exist_ok=True)

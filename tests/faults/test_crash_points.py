@@ -12,6 +12,7 @@ import pytest
 from pipeline.crash import SINK_POINTS, STAGE_POINTS, VARIABLE
 from tests.faults.invariants import check
 from tests.faults.watch import Watch
+from tests.harness.keeper import Kept
 from tests.harness.rig import Rig
 from tests.harness.sending import Sending
 from tests.harness.truth import Truth
@@ -33,18 +34,20 @@ SELDOM = ("assigned", "revoked", "restoring")
 
 def die_everywhere(rig: Rig, stage: str, turns: dict[str, int]) -> None:
     """The process of a stage dies at every point of it, at the point's n-th passage."""
-    kept = rig.keeper.kept[stage]
-    points = POINTS[stage]
+    kept, points = rig.keeper.kept[stage], POINTS[stage]
     kept.once = armed(stage, points[0], turns)
     rig.kill(stage)
-    for number, point in enumerate(points, 2):
-        until(lambda lives=number: kept.lives == lives, DEATH_S, f"{stage} is begun for the {number}. time")  # type: ignore[misc]
-        kept.once = armed(stage, points[number - 1], turns) if number <= len(points) else {}
-        ended = len(kept.ends)
+    for life, (point, following) in enumerate(zip(points, [*points[1:], ""], strict=True), 2):
+        comes_to(kept, life, life - 1, f"{stage} lives for the {life}. time")
+        kept.once = armed(stage, following, turns) if following else {}
         if point == "revoked":
             another_comes_and_goes(rig, stage)
-        until(lambda ends=ended: len(kept.ends) > ends, DEATH_S, f"{stage} passes {point} {turns[point]} times")  # type: ignore[misc]
+        comes_to(kept, life, life, f"{stage} passes {point} for the {turns[point]}. time")
         assert kept.ends[-1] == -9, f"{stage} was to die at {point}, but ended with {kept.ends[-1]}"
+
+
+def comes_to(kept: Kept, lives: int, ends: int, what: str) -> None:
+    until(lambda: kept.lives >= lives and len(kept.ends) >= ends, DEATH_S, what)
 
 
 def armed(stage: str, point: str, turns: dict[str, int]) -> dict[str, str]:
@@ -52,6 +55,7 @@ def armed(stage: str, point: str, turns: dict[str, int]) -> dict[str, str]:
 
 
 def another_comes_and_goes(rig: Rig, stage: str) -> None:
+    rig.wait_ready(stage)
     other = rig.start(stage)
     rig.wait_ready(other)
     rig.keeper.remove(other)

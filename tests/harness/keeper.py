@@ -29,8 +29,8 @@ class Kept:
     command: list[str]
     environment: dict[str, str]
     log: Path
+    before_start: Callable[[], None]
     once: dict[str, str] = field(default_factory=dict)
-    before_start: Callable[[], None] = lambda: None
     wanted: bool = True
     lives: int = 0
     ends: list[int] = field(default_factory=list)

@@ -4,7 +4,7 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,13 @@ SECRET: Final = "the secret of an installation under test"
 START_S: Final = 90.0
 SESSION_TIMEOUT_S: Final = "3"
 PARTITIONS: Final = 4
+
+
+Act = Callable[[], None]
+
+
+def _nothing() -> None:
+    """What most processes need before a start."""
 
 
 def settings_of(**values: Any) -> Settings:
@@ -116,12 +123,12 @@ class Rig:
             return False
         return True
 
-    def keep(self, name: str, arguments: list[str], more: dict[str, str]) -> Kept:
-        """Start `python *arguments` with `more` in its environment, and keep it running."""
+    def keep(self, name: str, arguments: list[str], more: dict[str, str], first: Act = _nothing) -> Kept:
+        """Start `python *arguments` with `more` in its environment, and keep it running; `first` is called before each start."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
         environment = {**inherited, "PYTHONPATH": str(ROOT), "TERM": "dumb", **more}
         log = self.folder / f"{name}.log"
-        return self.keeper.add(Kept(name, [sys.executable, *arguments], environment, log))
+        return self.keeper.add(Kept(name, [sys.executable, *arguments], environment, log, first))
 
     def start(self, stage: str) -> str:
         """Start a process of a stage, once more if there is one already; its name."""
@@ -138,8 +145,7 @@ class Rig:
         }
         self._home(name).mkdir(parents=True, exist_ok=True)
         more = {PREFIX + key.upper(): value for key, value in settings.items()}
-        ready.forget(self._settings_of(name), stage)
-        self.keep(name, ["-m", "pipeline.cli.main", "run", stage], more)
+        self.keep(name, ["-m", "pipeline.cli.main", "run", stage], more, lambda: self._forget(name))
         return name
 
     def _home(self, name: str) -> Path:
@@ -148,8 +154,11 @@ class Rig:
     def _settings_of(self, name: str) -> Settings:
         return settings_of(home=self._home(name))
 
+    def _forget(self, name: str) -> None:
+        ready.forget(self._settings_of(name), name.partition("-")[0])
+
     def is_ready(self, name: str) -> bool:
-        """Whether a process of a stage has had partitions since it was begun here."""
+        """Whether a process of a stage has had partitions in its present life."""
         return ready.heard(self._settings_of(name), name.partition("-")[0]) is not None
 
     def wait_ready(self, name: str) -> None:

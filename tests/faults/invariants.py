@@ -14,33 +14,38 @@ from tests.faults.outputs import Place, Written, written
 from tests.faults.watch import MEBI, Watch
 from tests.harness.rig import STAGES, Rig
 from tests.harness.truth import Truth
+from tests.harness.waiting import until
 
 # Bounds of one process: bytes resident beside what the state of an event takes, open files, threads.
 STAGE_RSS: Final = 400 * MEBI
 BYTES_PER_EVENT: Final = 3000
 STAGE_FDS: Final = 120
 STAGE_THREADS: Final = 40
-POLL_S: Final = 0.3
 
 
-def rest(rig: Rig, bound_s: float) -> float:
-    """Wait until no stage is behind (I6); the seconds it took. More than `bound_s` of them are told by `invariants`."""
+def behind(rig: Rig) -> str:
+    """What the stages have left to do, or nothing."""
+    try:
+        left = {stage: position.lag for stage, position in lag.measure(rig.bootstrap, rig.settings).items()}
+    except lag.LagUnknown as unknown:
+        return str(unknown)
+    return str(left) if any(left.values()) else ""
+
+
+def rest(rig: Rig, bound_s: float) -> tuple[float, list[str]]:
+    """Wait until no stage is behind, for `bound_s` seconds at most; how long it took, and what is left then."""
     began = time.monotonic()
-    while time.monotonic() - began <= bound_s:
-        try:
-            if all(position.lag == 0 for position in lag.measure(rig.bootstrap, rig.settings).values()):
-                return time.monotonic() - began
-        except lag.LagUnknown:
-            pass
-        time.sleep(POLL_S)
-    return float("inf")
+    try:
+        until(lambda: not behind(rig), bound_s, "no lag")
+    except AssertionError:
+        return time.monotonic() - began, [behind(rig) or "no lag only after the bound"]
+    return time.monotonic() - began, []
 
 
 def check(rig: Rig, truth: Truth, watch: Watch, seed: int, bound_s: float) -> Findings:
     """Wait for rest, then look at everything. Nothing may be sent any more."""
     findings = Findings(seed)
-    took = rest(rig, bound_s)
-    late = [] if took <= bound_s else [str(lag.measure(rig.bootstrap, rig.settings))]
+    took, late = rest(rig, bound_s)
     findings.add("I6", f"no lag {took:.1f} s after the last fault and the last record, bound {bound_s:g} s", late)
     log = accounting.raw_log(rig.settings)
     findings.add(

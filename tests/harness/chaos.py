@@ -62,6 +62,8 @@ LASTS: Final = {
 DELAY_S: Final = 0.2
 # How long one that was frozen meets the one that took its place.
 MEET_S: Final = 2.0
+# How long one that joins may take to have partitions, before it leaves without.
+JOIN_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,13 @@ class Chaos:
         """Let everything run for so long."""
         self._wait.wait(seconds)
 
+    def joined(self, name: str) -> bool:
+        """Wait until one that joins has partitions, for a while; a broken pipeline may give it none."""
+        end = time.monotonic() + JOIN_S
+        while time.monotonic() < end and not self.rig.is_ready(name):
+            self.pause(0.1)
+        return self.rig.is_ready(name)
+
     def note(self, text: str) -> None:
         """Say something with the time."""
         self.say(f"{time.monotonic() - self._begun:8.2f} s  {text}")
@@ -165,6 +174,7 @@ class _Carried:
     def end(self) -> None:
         """Undo it."""
         fault, rig = self.fault, self.chaos.rig
+        joined = [self.chaos.joined(name) for name in self.names]
         if fault.kind in ON_LINES:
             rig.lines[fault.target].set(Line.PASS)
         elif fault.kind in (Kind.BROKER_AWAY, Kind.DATABASE_AWAY):
@@ -172,7 +182,7 @@ class _Carried:
         elif self.pid is not None:
             rig.keeper.kept[fault.target].signal(signal.SIGCONT)
             self.chaos.pause(MEET_S if self.names else 0.0)
-        for name in self.names:
+        for name, had in zip(self.names, joined, strict=True):
             code = rig.keeper.remove(name, signal.SIGKILL if fault.hard else signal.SIGTERM)
-            self.chaos.note(f"{name} left with {code}")
+            self.chaos.note(f"{name} {'had partitions and' if had else 'without partitions'} left with {code}")
         self.chaos.note(f"end of {fault}")

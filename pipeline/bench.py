@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from pipeline.codec import Decoder, Encoder
+from pipeline.codec import Codec, Decoder, Encoder
 from pipeline.config import Settings
 from pipeline.events import Origin, Out, Raw, Touchpoint
 from pipeline.keys import Keyring
-from pipeline.rules import policy_of
+from pipeline.rules import codec_of, policy_of
 from pipeline.simulate.options import Options
 from pipeline.simulate.simulation import simulate
-from processors.journey import JourneyFold
+from processors.journey import FIELDS, JourneyFold
 from processors.resolve import Admission, ResolvedWriter, ResolveFold
 from processors.validate import TimeLimits
 from schemas.registry import FileRegistry
@@ -41,15 +41,15 @@ class Figure:
 
 def measure(settings: Settings, records: int, rounds: int) -> list[Figure]:
     """Each stage's work over the same simulated touchpoints, interleaved, so many rounds each."""
-    registry = FileRegistry()
+    registry, codec = FileRegistry(), codec_of(settings)
     raw = _batches([Out("", None, value) for value in _values(records)], "touchpoints.web.v1")
     resolved = _batches(
-        [out for out in _resolve(registry)(raw) if out.topic != "rejected.v1"], "touchpoints.resolved.v1"
+        [out for out in _resolve(registry, codec)(raw) if out.topic != "rejected.v1"], "touchpoints.resolved.v1"
     )
     works: dict[str, tuple[Callable[[], Work], list[list[Raw]]]] = {
-        "resolve: decode, validate, deduplicate, write": (lambda: _resolve(registry), raw),
-        "journey: decode, fold, encode, pack": (lambda: _journey(registry, settings), resolved),
-        "sink: decode, rows": (lambda: _rows(registry), resolved),
+        "resolve: decode, validate, deduplicate, write": (lambda: _resolve(registry, codec), raw),
+        "journey: decode, fold, encode, pack": (lambda: _journey(registry, settings, codec), resolved),
+        "sink: decode, rows": (lambda: _rows(registry, codec), resolved),
     }
     taken: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
@@ -75,17 +75,18 @@ def _batches(outs: list[Out], topic: str) -> list[list[Raw]]:
     return [raws[i : i + BATCH] for i in range(0, len(raws), BATCH)]
 
 
-def _resolve(registry: FileRegistry) -> Work:
+def _resolve(registry: FileRegistry, codec: Codec) -> Work:
     keyring = Keyring(b"a secret for measuring only")
-    admission = Admission(Decoder("touchpoint", registry), keyring, TimeLimits(0, 86_400_000), 24)
-    writer = ResolvedWriter(Encoder("resolved_touchpoint", registry, ""), registry.schema_id("touchpoint", ""))
+    admission = Admission(codec.decoder("touchpoint", registry), keyring, TimeLimits(0, 86_400_000), 24)
+    writer = ResolvedWriter(codec.encoder("resolved_touchpoint", registry, ""), registry.schema_id("touchpoint", ""))
     return _folded(ResolveFold(admission, writer))
 
 
-def _journey(registry: FileRegistry, settings: Settings) -> Work:
+def _journey(registry: FileRegistry, settings: Settings, codec: Codec) -> Work:
     kinds = ("customer_view", "session", "journey", "score")
-    encoders = {kind: Encoder(kind, registry, "") for kind in kinds}
-    return _folded(JourneyFold(Decoder("resolved_touchpoint", registry), encoders, policy_of(settings)))
+    encoders = {kind: codec.encoder(kind, registry, "") for kind in kinds}
+    decoder = codec.decoder("resolved_touchpoint", registry, FIELDS)
+    return _folded(JourneyFold(decoder, encoders, policy_of(settings)))
 
 
 def _folded(fold: Any) -> Work:
@@ -99,8 +100,8 @@ def _folded(fold: Any) -> Work:
     return work
 
 
-def _rows(registry: FileRegistry) -> Work:
-    table, decoder = TABLES["touchpoints.resolved.v1"], Decoder("resolved_touchpoint", registry)
+def _rows(registry: FileRegistry, codec: Codec) -> Work:
+    table, decoder = TABLES["touchpoints.resolved.v1"], codec.decoder("resolved_touchpoint", registry)
 
     def work(batches: list[list[Raw]]) -> list[Out]:
         for batch in batches:

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Final, Self
 
 import msgspec
-from aiokafka.partitioner import murmur2
 
 from pipeline import endpoints, topics
 from pipeline.codec import Encoder
@@ -20,6 +19,7 @@ from pipeline.config import Settings, installation_secret
 from pipeline.delivery import Delivery, ProduceError
 from pipeline.events import Touchpoint
 from pipeline.keys import Keyring
+from pipeline.partitions import partition_of
 from pipeline.rules import registry_of
 from schemas.namespaces import strongest
 
@@ -160,7 +160,7 @@ class TouchpointProducer:
         return key, self._partition(topic, key)
 
     def _partition(self, topic: str, key: bytes) -> int:
-        return int((murmur2(key) & 0x7FFFFFFF) % self._partitions[topic])
+        return partition_of(key, self._partitions[topic])
 
     async def _prepare(self, topic: str) -> None:
         self._partitions[topic] = await self._delivery.partitions(topic)

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipeline import endpoints, topics
 from pipeline.codec import Encoder
 from pipeline.config import Settings
 from pipeline.rules import admission_of, codec_of, policy_of, registry_of
-from processors.journey import JourneyFold
+from processors.journey import FIELDS, JourneyFold
 from processors.resolve import ResolvedWriter, ResolveFold
 from processors.stage import Fold, Stage
 from processors.transaction import Names
@@ -29,12 +30,13 @@ QUEUED_BATCHES = 8
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A stage: its name, what it reads, where its state is logged, and how the state of a partition begins."""
+    """A stage: its name, what it reads, where its state is logged, how a partition's state begins, whether outputs keep the key."""
 
     name: str
     sources: tuple[str, ...]
     changelog: str
     new_fold: Callable[[], Fold]
+    keyed_alike: bool = False
 
 
 class StageApp(faust.App):
@@ -61,10 +63,11 @@ def resolve(settings: Settings) -> Definition:
 def journey(settings: Settings) -> Definition:
     """The journey stage."""
     registry = registry_of(settings)
-    decoder = codec_of(settings).decoder("resolved_touchpoint", registry)
+    decoder = codec_of(settings).decoder("resolved_touchpoint", registry, FIELDS)
     encoders = {kind: encoder(settings, registry, kind, topic) for kind, topic in topics.OUTPUTS.items()}
     policy = policy_of(settings)
-    return Definition("journey", (topics.RESOLVED,), "state.journey.v1", lambda: JourneyFold(decoder, encoders, policy))
+    new_fold = partial(JourneyFold, decoder, encoders, policy)
+    return Definition("journey", (topics.RESOLVED,), "state.journey.v1", new_fold, keyed_alike=True)
 
 
 STAGES: dict[str, Callable[[Settings], Definition]] = {"resolve": resolve, "journey": journey}
@@ -104,6 +107,7 @@ def application(definition: Definition, settings: Settings, on_ready: Callable[[
         settings.topic_prefix,
         settings.topic_prefix + definition.changelog,
         settings.topic_partitions,
+        definition.keyed_alike,
     )
 
     async def rewind(tp: TopicPartition, offset: int) -> None:

@@ -92,8 +92,9 @@ def add(cell: Cell, touch: Touch, policy: JourneyPolicy) -> None:
 def _session(channel: Channel, touch: Touch, policy: JourneyPolicy) -> None:
     at = touch.occurred_at
     channel.touchpoints += 1
-    channel.newest = max(channel.newest, at)
-    if at < channel.newest - policy.horizon_ms:
+    if at >= channel.newest:
+        channel.newest = at
+    elif at < channel.newest - policy.horizon_ms:
         return
     if touch.contact is None:
         runs.touch(channel.sessions, at, policy.gap(touch.channel))

@@ -1,11 +1,13 @@
 """The second stage: one fold per person, from resolved touchpoints to sessions, journeys, scores and the customer view. Pure."""
 
+from collections.abc import Iterator
+from itertools import starmap
 from typing import Any, Final
 
 import msgspec
 
 from pipeline.codec import Decoder, Encoder
-from pipeline.events import Out, Raw, Rejection
+from pipeline.events import Out, Raw
 from pipeline.topics import OUTPUTS
 from processors import cell as cells
 from processors.cell import Cell, Touch
@@ -16,6 +18,19 @@ from processors.resolve import rejected as reject
 from processors.state import Person, check, pack, unpack
 
 STAGE: Final = "journey"
+# What the fold needs of a resolved touchpoint: reading these alone is several times faster than reading all of it.
+FIELDS: Final = (
+    "event_id",
+    "channel",
+    "occurred_at",
+    "actor_type",
+    "source",
+    "source_session",
+    "answer",
+    "amount",
+    "person",
+    "cell",
+)
 
 
 def touch_of(record: dict[str, Any]) -> Touch:
@@ -40,6 +55,23 @@ class News(msgspec.Struct, frozen=True):
     touch: Touch
 
 
+def touches(columns: dict[str, list[Any]]) -> Iterator[Touch]:
+    """The same of resolved touchpoints by columns."""
+    answers = _nested(columns, "answer", ("metric", "scale_min", "scale_max", "direction", "value"))
+    amounts = _nested(columns, "amount", ("currency", "minor_units"))
+    contacts = [
+        f"{source}\0{session}" if session else None
+        for source, session in zip(columns["source"], columns["source_session"], strict=True)
+    ]
+    simple = (columns[name] for name in ("event_id", "channel", "occurred_at", "actor_type"))
+    return starmap(Touch, zip(*simple, contacts, answers, amounts, strict=True))
+
+
+def _nested(columns: dict[str, list[Any]], field: str, inner: tuple[str, ...]) -> Iterator[dict[str, Any] | None]:
+    rows = zip(*(columns[f"{field}.{name}"] for name in inner), strict=True)
+    return (None if row[0] is None else dict(zip(inner, row, strict=True)) for row in rows)
+
+
 class Changed(msgspec.Struct, frozen=True):
     """What to tell of all touched persons, by kind of record and with each one's key; and what could not be folded."""
 
@@ -59,12 +91,12 @@ def step(name: str, state: Person, news: list[News], policy: JourneyPolicy) -> O
 
     One at or below the last applied offset changes nothing.
     """
-    fresh = [one for one in news if one.raw.origin.offset > state.applied]
+    applied = state.applied
+    fresh = [one for one in news if one.raw.origin.offset > applied]
     if not fresh:
         return None
-    before = Reading(
-        _whole(state, policy) if state.cells else None, {(n.touch.channel, n.touch.contact) for n in fresh}
-    )
+    places = {(one.touch.channel, one.touch.contact) for one in fresh}
+    before = Reading(_whole(state, policy) if state.cells else None, places)
     for one in fresh:
         mine = state.cells.get(one.cell)
         if mine is None:
@@ -97,6 +129,8 @@ def opened(packed: bytes | None) -> Person:
 
 
 def _whole(state: Person, policy: JourneyPolicy) -> Cell:
+    if len(state.cells) == 1:
+        return next(iter(state.cells.values()))
     return cells.union([state.cells[name] for name in sorted(state.cells)], policy)
 
 
@@ -129,15 +163,18 @@ class JourneyFold:
 
     def decode(self, batch: list[Raw]) -> Decoded:
         """The touchpoints of a batch by person: persons do not depend on one another."""
+        columns = self._decoder.decode_columns([raw.value for raw in batch])
+        unread = dict(columns.rejected)
+        read = [raw for place, raw in enumerate(batch) if place not in unread] if unread else batch
         by_person: dict[str, list[News]] = {}
-        rejected: list[Out] = []
-        for raw in batch:
-            record = self._decoder.decode(raw.value)
-            if isinstance(record, Rejection):
-                rejected.append(reject(raw, record, STAGE))
+        names = zip(read, columns.by_name["person"], columns.by_name["cell"], touches(columns.by_name), strict=True)
+        for raw, person, cell, touch in names:
+            held = by_person.get(person)
+            if held is None:
+                by_person[person] = [News(raw, cell, touch)]
             else:
-                by_person.setdefault(record["person"], []).append(News(raw, record["cell"], touch_of(record)))
-        return Decoded(by_person, rejected)
+                held.append(News(raw, cell, touch))
+        return Decoded(by_person, [reject(batch[place], why, STAGE) for place, why in columns.rejected])
 
     def apply(self, decoded: Decoded) -> Changed:
         """Fold every person's touchpoints. Raises Poisoned when so many fail that the fault cannot be theirs."""
@@ -173,7 +210,8 @@ class JourneyFold:
         outs = list(told.rejected)
         for kind, pairs in told.by_kind.items():
             encoder, topic = self._encoders[kind], OUTPUTS[kind]
-            outs += [Out(topic, key, encoder.encode(record)) for key, record in pairs]
+            values = encoder.encode_all([record for _, record in pairs])
+            outs += [Out(topic, key, value) for (key, _), value in zip(pairs, values, strict=True)]
         return outs
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:

@@ -81,6 +81,9 @@ class Reading:
 
 
 def _spans(runs: list[Run]) -> Spans:
+    if len(runs) == 1:
+        only = runs[0]
+        return {only.start: (only.end, only.touchpoints)}
     return {run.start: (run.end, run.touchpoints) for run in runs}
 
 
@@ -109,8 +112,9 @@ def _head(told: Told, *, retracted: bool = False) -> Record:
 def _session_changes(told: Told, before: Reading, after: Reading) -> Iterator[Record]:
     for place, now in after.sessions.items():
         was = before.sessions.get(place, {})
-        for start in sorted(was.keys() - now.keys()):
-            yield session(told, place, Run(start, *was[start]), retracted=True)
+        for start, span in was.items():
+            if start not in now:
+                yield session(told, place, Run(start, *span), retracted=True)
         for start, span in now.items():
             if was.get(start) != span:
                 yield session(told, place, Run(start, *span))
@@ -132,8 +136,9 @@ def session(told: Told, place: Place, run: Run, *, retracted: bool = False) -> R
 
 
 def _journey_changes(told: Told, person: Cell, before: Reading, after: Reading) -> Iterator[Record]:
-    for start in sorted(before.journeys.keys() - after.journeys.keys()):
-        yield journey(told, Run(start, before.journeys[start][0], 0), retracted=True)
+    for start, (end, _) in before.journeys.items():
+        if start not in after.journeys:
+            yield journey(told, Run(start, end, 0), retracted=True)
     for run in person.journeys:
         if before.journeys.get(run.start) != after.journeys[run.start]:
             yield journey(told, run)

@@ -24,7 +24,10 @@ from schemas.registry import RegistryUnavailable
 
 logger = logging.getLogger("touchstream.stage")
 QUEUED_BATCHES: Final = 4
-CLOSE_TIMEOUT_S: Final = 3.0
+# Together below the five seconds within which a process that is told to stop has left.
+FINISH_S: Final = 2.5
+CANCEL_S: Final = 0.5
+CLOSE_S: Final = 1.5
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 EX_SOFTWARE: Final = 70
 # What aiokafka raises when the broker is away, has moved on or has fenced us; its sender also dies of bare AssertionErrors.
@@ -143,10 +146,10 @@ class Lane:
     async def close(self) -> None:
         """Finish the transaction at hand, within a bound, then forget everything."""
         self.let_go()
-        _, pending = await asyncio.wait({self._task}, timeout=CLOSE_TIMEOUT_S)
+        _, pending = await asyncio.wait({self._task}, timeout=FINISH_S)
         if pending:
             self._task.cancel()
-            await asyncio.wait({self._task}, timeout=1)
+            await asyncio.wait({self._task}, timeout=CANCEL_S)
         await self._drop()
 
     async def _run(self) -> None:
@@ -212,7 +215,7 @@ class Lane:
             self._fold = None
         if transaction is not None:
             try:
-                await transaction.close(CLOSE_TIMEOUT_S)
+                await transaction.close(CLOSE_S)
             except KAFKA_TROUBLE as error:
                 logger.debug("partition %d: its producer ended with %r", self.partition, error)
 

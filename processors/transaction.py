@@ -19,7 +19,10 @@ TRANSACTION_TIMEOUT_MS = 15_000
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a stage calls its things on Kafka: itself, broker, group, prefix of topics, changelog (with prefix), partitions."""
+    """What a stage calls its things on Kafka: itself, broker, group, prefix of topics, changelog (with prefix), partitions.
+
+    `keyed_alike`: its outputs have the keys of its sources, and as many partitions, so each lies in the partition of its source.
+    """
 
     stage: str
     bootstrap: str
@@ -27,6 +30,7 @@ class Names:
     prefix: str
     changelog: str
     partitions: int
+    keyed_alike: bool = False
 
 
 class Transaction:
@@ -66,7 +70,8 @@ class Transaction:
         producer, names = self._producer, self._names
         by_partition: dict[tuple[str, int], list[Out]] = {}
         for out in outs:
-            where = partition_of(out.key, names.partitions) if out.key else self._partition
+            alike = names.keyed_alike or not out.key
+            where = self._partition if alike else partition_of(out.key or b"", names.partitions)
             by_partition.setdefault((names.prefix + out.topic, where), []).append(out)
         by_partition[names.changelog, self._partition] = [Out("", key, value) for key, value in changes]
         await producer.begin_transaction()

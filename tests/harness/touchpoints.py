@@ -12,7 +12,7 @@ from pipeline.events import Origin, Out, Raw, Rejection
 from pipeline.flow import Rules
 from pipeline.keys import Keyring
 from pipeline.topics import BY_NAME, OUTPUTS, RESOLVED
-from processors.journey import JourneyFold
+from processors.journey import FIELDS, JourneyFold
 from processors.policies import JourneyPolicy
 from processors.resolve import Admission, ResolvedWriter, ResolveFold
 from processors.validate import TimeLimits
@@ -105,7 +105,7 @@ _ENCODERS: Final = {kind: encoder(kind) for kind in OUTPUTS}
 
 def journey_fold(policy: JourneyPolicy = SMALL_POLICY) -> JourneyFold:
     """A journey stage's state for one partition, empty."""
-    return JourneyFold(Decoder("resolved_touchpoint", REGISTRY), _ENCODERS, policy)
+    return JourneyFold(Decoder("resolved_touchpoint", REGISTRY, FIELDS), _ENCODERS, policy)
 
 
 def resolved_log(outs: Iterable[Out], first: int = 0) -> list[Raw]:

@@ -7,9 +7,10 @@ import sys
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
+from kafka.partitioner.default import murmur2 as reference
 
 from pipeline.keys import Keyring, person_of
-from pipeline.partitions import partition_of
+from pipeline.partitions import murmur2, partition_of
 from schemas.namespaces import listed, namespace, strongest
 from tests.harness.touchpoints import KEYRING, TEXT
 
@@ -122,3 +123,8 @@ def test_names_do_not_depend_on_the_process() -> None:
     code = "from tests.harness.touchpoints import KEYRING; print(KEYRING.cell('email', 'ann@example.org'))"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout.strip() == KEYRING.cell("email", "ann@example.org")
+
+
+@given(st.binary(max_size=80))
+def test_partitions_are_those_of_other_clients(key: bytes) -> None:
+    assert murmur2(key) == reference(key) & 0x7FFFFFFF

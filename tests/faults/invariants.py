@@ -47,14 +47,8 @@ def check(rig: Rig, truth: Truth, watch: Watch, seed: int, bound_s: float) -> Fi
     findings = Findings(seed)
     took, late = rest(rig, bound_s)
     findings.add("I6", f"no lag {took:.1f} s after the last fault and the last record, bound {bound_s:g} s", late)
-    log = accounting.raw_log(rig.settings)
-    findings.add(
-        "I3", f"{truth.sent} sent, {len(log.records)} on the source topics", _unequal(truth.sent, len(log.records))
-    )
     _stored(rig, truth, findings)
-    out = written(rig.settings)
-    _topics(log, out, truth, findings)
-    _rejections(rig, log, out, truth, findings)
+    _on_the_topics(rig, truth, findings)
     recomputed = accounting.recomputed(rig.settings)
     for one in recomputed.comparisons:
         findings.add("I2", f"{one.table}: {one.expected} rows computed, {one.found} found", one.examples)
@@ -81,6 +75,15 @@ def _stored(rig: Rig, truth: Truth, findings: Findings) -> None:
 
 def _twice(things: list[Any]) -> list[str]:
     return [f"{thing}: {count} times" for thing, count in Counter(things).items() if count > 1]
+
+
+def _on_the_topics(rig: Rig, truth: Truth, findings: Findings) -> None:
+    log = accounting.raw_log(rig.settings)
+    sent, found = truth.sent, len(log.records)
+    findings.add("I3", f"{sent} sent, {found} on the source topics", _unequal(sent, found))
+    out = written(rig.settings)
+    _topics(log, out, truth, findings)
+    _rejections(rig, log, out, truth, findings)
 
 
 def _topics(log: RawLog, out: Written, truth: Truth, findings: Findings) -> None:

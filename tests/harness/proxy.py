@@ -5,7 +5,7 @@ import socket
 import threading
 from concurrent.futures import Future
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final, NoReturn
 
 CHUNK: Final = 64 << 10
 POLL_S: Final = 0.02
@@ -106,7 +106,7 @@ class Proxy:
             await sink.drain()
         sink.write_eof()
 
-    async def _swallowed(self) -> Any:
+    async def _swallowed(self) -> NoReturn:
         while self.line in (Line.STALL, Line.NO_ANSWERS):
             await asyncio.sleep(POLL_S)
         raise ConnectionResetError

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pipeline import endpoints
+from pipeline import endpoints, rawlog
 from pipeline.codec import Decoder
 from pipeline.config import Settings
+from pipeline.evidence import TableEvidence
 from pipeline.flow import Rules, fates
-from pipeline.rawlog import RawLog, read
+from pipeline.rawlog import Ends, RawLog, read
 from pipeline.recompute import (
     SHOWN,
     Comparison,
@@ -17,11 +18,13 @@ from pipeline.recompute import (
     differing,
     expected_digests,
     expected_rows,
+    of_the_stages,
+    refused_keys,
     stored_rows,
 )
-from pipeline.reconcile import Account, Evidence, Place, reconcile
+from pipeline.reconcile import Account, Reconciliation
 from pipeline.rules import admission_of, policy_of, registry_of
-from pipeline.topics import SOURCES
+from pipeline.topics import REJECTED, SOURCES
 from sinks.clickhouse import ClickHouse
 from sinks.rows import TABLES
 
@@ -33,24 +36,26 @@ def raw_log(settings: Settings, progress: Progress = lambda _: None) -> RawLog:
     return read(endpoints.kafka(settings), [settings.topic_prefix + name for name in SOURCES], progress)
 
 
-def evidence(database: ClickHouse) -> Evidence:
-    """The places of stored and rejected records. Raises Unavailable, Refused."""
-
-    def places(table: str) -> frozenset[Place]:
-        columns = database.columns(f"SELECT source_topic, source_partition, source_offset FROM {table} FINAL")
-        return frozenset(zip(*columns, strict=True))
-
-    return Evidence(places("touchpoints"), places("rejected"))
+def ends(settings: Settings) -> Ends:
+    """Where the source topics end now. Raises NotRunning, RawLogError."""
+    return rawlog.ends(endpoints.kafka(settings), [settings.topic_prefix + name for name in SOURCES])
 
 
-def accounts(settings: Settings, progress: Progress = lambda _: None) -> list[Account]:
-    """Every raw record accounted for. Raises NotRunning, RawLogError, Unavailable, Refused, RegistryUnavailable."""
-    log = raw_log(settings, progress)
+def accounts(settings: Settings, progress: Progress = lambda _: None, upto: Ends | None = None) -> list[Account]:
+    """Every raw record before `upto` accounted for; by default every one that there is now.
+
+    While touchpoints come in, `upto` has to be taken before waiting for the stages to be done. Raises NotRunning, RawLogError,
+    Unavailable, Refused, RegistryUnavailable.
+    """
+    bound = ends(settings) if upto is None else upto
     database = ClickHouse(settings)
+    decoder = Decoder("touchpoint", registry_of(settings))
+    reconciliation = Reconciliation(TableEvidence(database), decoder, settings.dedupe_horizon_h)
     try:
-        return reconcile(log.records, evidence(database), Decoder("touchpoint", registry_of(settings)))
+        rawlog.each(endpoints.kafka(settings), bound, reconciliation.take, progress)
     finally:
         database.close()
+    return reconciliation.accounts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +80,13 @@ def recomputed(settings: Settings, progress: Progress = lambda _: None) -> Recom
 def _compared(log: RawLog, settings: Settings, database: ClickHouse) -> list[Comparison]:
     rules = Rules(admission_of(settings, registry_of(settings)), policy_of(settings))
     expected = expected_digests(fates(log.records, rules))
+    rejected: Rows = {key: row for part in stored_rows(database, REJECTED) for key, row in part.items()}
+    kinds = {table.record for table in TABLES.values() if table.record}
+    refused = refused_keys(rejected, {kind: Decoder(kind, registry_of(settings)) for kind in kinds})
     counts, wanted = dict[str, Comparison](), dict[str, set[Key]]()
     for topic, table in TABLES.items():
-        counts[table.name], keys = differing(expected.pop(table.name), stored_rows(database, topic))
+        found = [of_the_stages(rejected)] if topic == REJECTED else stored_rows(database, topic)
+        counts[table.name], keys = differing(expected.pop(table.name), found, refused[table.name])
         wanted[table.name] = set(keys[:SHOWN])
     if any(wanted.values()):  # once more, for the fields of those that differ
         rows = expected_rows(fates(log.records, rules), wanted)

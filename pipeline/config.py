@@ -15,6 +15,8 @@ from pipeline import crash
 
 PREFIX = "TOUCHSTREAM_"
 SECRET_BYTES = 16
+PROBE_INTERVAL_S = 10.0
+"""How often a probe goes out where only that there shall be some is said."""
 
 
 class ConfigError(Exception):
@@ -79,6 +81,36 @@ class Settings(BaseSettings):
     sink_batch_rows: int = Field(20_000, ge=1, description="Most rows of one insert.")
     sink_linger_ms: int = Field(200, ge=0, description="Longest wait for more rows before an insert.")
 
+    metrics_host: str = Field("127.0.0.1", description="Address that the processes offer their metrics on.")
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65532,
+        description="Port of resolve's metrics; journey, sink and probe take the next ones; 0: free ones.",
+    )
+    watchdog_s: float = Field(
+        60.0, ge=0, description="A process that has work and does none for so long ends, to be started again; 0: never."
+    )
+    probe_interval_s: float = Field(
+        0.0, ge=0, description="Seconds between probes of the whole path; 0: none. A probe is stored and counted."
+    )
+    sink_refused_share: float = Field(
+        0.5, gt=0, le=1, description="The sink stops when this share of a table's last rows was refused."
+    )
+    sink_refused_rows: int = Field(
+        100, ge=1, description="The sink tries at least so many rows before it stops for that."
+    )
+
+    state_memory_mb: int = Field(
+        256,
+        ge=16,
+        description="Memory of one stage's process for what it holds of its state, megabytes; the rest is on disk.",
+    )
+    state_save_s: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds between saves of a stage's state; a restart reads what came after the last one.",
+    )
     dedupe_horizon_h: int = Field(24, ge=1, description="Hours of arrival in which an event id is known again.")
     state_horizon_d: int = Field(
         30, ge=1, description="Days before a channel's newest touchpoint in which sessions are corrected."

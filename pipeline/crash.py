@@ -29,6 +29,8 @@ SINK_POINTS: Final = (
     "planned",
     "inserting",
     "inserted",
+    "rejecting",
+    "rejected",
     "committed",
     "revoked",
 )

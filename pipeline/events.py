@@ -117,6 +117,7 @@ class Reason(StrEnum):
     AMOUNT_MALFORMED = "amount_malformed"
     DURATION_NEGATIVE = "duration_negative"
     PROCESSING_FAILED = "processing_failed"
+    ROW_REFUSED = "row_refused"
 
 
 class Rejection(msgspec.Struct, frozen=True):

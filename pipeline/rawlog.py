@@ -1,13 +1,20 @@
 """Read topics from their beginning to where they end now."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from pipeline.events import Origin, Raw
+
+# What is held in memory at once while a log is read through.
+CHUNK_RECORDS: Final = 50_000
+Ends = dict[tuple[str, int], int]
+T = TypeVar("T")
 
 
 class RawLogError(Exception):
@@ -24,13 +31,56 @@ class RawLog:
 
 def read(bootstrap: str, topics: Sequence[str], progress: Callable[[int], None] = lambda _: None) -> RawLog:
     """Every committed record of the topics, as of now; `progress` hears how many so far. Raises RawLogError."""
-    try:
-        return asyncio.run(_read(bootstrap, topics, progress))
-    except (KafkaError, OSError) as error:
-        raise RawLogError(f"Kafka at {bootstrap} cannot be read: {error}") from error
+    return _asked(bootstrap, _read(bootstrap, topics, progress))
 
 
-async def _read(bootstrap: str, topics: Sequence[str], progress: Callable[[int], None]) -> RawLog:
+def ends(bootstrap: str, topics: Sequence[str]) -> Ends:
+    """Where the topics' partitions end now. Raises RawLogError."""
+
+    async def go() -> Ends:
+        async with _consumer(bootstrap) as consumer:
+            tps = await _partitions(consumer, topics)
+            return {(tp.topic, tp.partition): end for tp, end in (await consumer.end_offsets(tps)).items()}
+
+    return _asked(bootstrap, go())
+
+
+def each(
+    bootstrap: str, upto: Ends, take: Callable[[list[Raw]], None], progress: Callable[[int], None] = lambda _: None
+) -> None:
+    """Hand over every committed record before `upto` in chunks of one partition, a partition after the other, in order.
+
+    `progress` hears how many so far. Raises RawLogError, and what `take` raises.
+    """
+
+    async def go() -> None:
+        done = 0
+        async with _consumer(bootstrap) as consumer:
+            for place in sorted(upto):
+                async for chunk in _chunks(consumer, TopicPartition(*place), upto[place]):
+                    take(chunk)
+                    done += len(chunk)
+                    progress(done)
+
+    _asked(bootstrap, go())
+
+
+async def _chunks(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> AsyncIterator[list[Raw]]:
+    consumer.assign([tp])
+    await consumer.seek_to_beginning(tp)
+    chunk: list[Raw] = []
+    while await consumer.position(tp) < end:
+        for records in (await consumer.getmany(tp, timeout_ms=500)).values():
+            chunk += [_raw(record) for record in records if record.offset < end]
+        if len(chunk) >= CHUNK_RECORDS:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+@asynccontextmanager
+async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         enable_auto_commit=False,
@@ -39,7 +89,24 @@ async def _read(bootstrap: str, topics: Sequence[str], progress: Callable[[int],
         max_partition_fetch_bytes=8 << 20,
     )
     try:
-        await consumer.start()
+        try:
+            await consumer.start()
+        except OSError as error:
+            raise RawLogError(f"Kafka at {bootstrap} cannot be read: {error}") from error
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+def _asked(bootstrap: str, question: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(question)
+    except KafkaError as error:
+        raise RawLogError(f"Kafka at {bootstrap} cannot be read: {error}") from error
+
+
+async def _read(bootstrap: str, topics: Sequence[str], progress: Callable[[int], None]) -> RawLog:
+    async with _consumer(bootstrap) as consumer:
         tps = await _partitions(consumer, topics)
         begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         consumer.assign(tps)
@@ -52,8 +119,6 @@ async def _read(bootstrap: str, topics: Sequence[str], progress: Callable[[int],
             progress(len(records))
             open_tps = {tp for tp in open_tps if await consumer.position(tp) < ends[tp]}
         return RawLog(records, [f"{tp.topic}-{tp.partition}" for tp in tps if begins[tp] > 0])
-    finally:
-        await consumer.stop()
 
 
 async def _partitions(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:

@@ -1,16 +1,20 @@
 """Does the stream's answer equal the batch's? `flow` over the raw topics against the tables, field by field."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 
+from pipeline.codec import Decoder
+from pipeline.events import Rejection
 from pipeline.flow import Fate, Known, Refused, Stored
 from pipeline.topics import OUTPUTS, REJECTED, RESOLVED
 from processors.resolve import STAGE, rejected
 from sinks.clickhouse import ClickHouse
+from sinks.rejects import STAGE as SINK
 from sinks.rows import TABLES, Record, Row, Where, rejected_record
 
 # Where a row came from and which version it is depends on batches, not on what happened; when it was rejected is a clock's affair.
@@ -34,7 +38,11 @@ Digests = dict[Key, bytes]
 
 @dataclass(slots=True)
 class Comparison:
-    """One table: how many rows each side has, how many keys differ, and the first of them, by key and field names alone."""
+    """One table: how many rows each side has, how many keys differ, and the first of them, by key and field names alone.
+
+    `refused` are keys on which ClickHouse is not as computed because it has refused rows of theirs, as `rejected` says; they are no
+    part of `missing` and `differing`.
+    """
 
     table: str
     expected: int = 0
@@ -42,11 +50,12 @@ class Comparison:
     missing: int = 0
     extra: int = 0
     differing: int = 0
+    refused: int = 0
     examples: list[str] = field(default_factory=list)
 
     @property
     def different(self) -> int:
-        """Keys on which the two sides do not agree."""
+        """Keys on which the two sides do not agree, and nothing says why."""
         return self.missing + self.extra + self.differing
 
 
@@ -125,19 +134,24 @@ def stored_rows(database: ClickHouse, topic: str) -> Iterator[Rows]:
         yield dict(_entry(table.name, wanted, row) for row in zip(*columns, strict=True))
 
 
-def differing(expected: Digests, parts: Iterable[Rows]) -> tuple[Comparison, list[Key]]:
-    """Counts of one table, without a name and examples, and the keys that differ, in order."""
+def differing(
+    expected: Digests, parts: Iterable[Rows], refused: AbstractSet[Key] = frozenset()
+) -> tuple[Comparison, list[Key]]:
+    """Counts of one table, without a name and examples, and the keys that differ for no known reason, in order."""
     result, left, keys = Comparison("", len(expected)), dict(expected), list[Key]()
     for part in parts:
         result.found += len(part)
         for key, named in part.items():
             wanted = left.pop(key, None)
-            if wanted != digest(named):
+            if key in refused:
+                result.refused += wanted != digest(named)
+            elif wanted != digest(named):
                 keys.append(key)
                 result.extra += wanted is None
                 result.differing += wanted is not None
-    result.missing = len(left)
-    return result, sorted([*keys, *left], key=repr)
+    missing = left.keys() - refused
+    result.missing, result.refused = len(missing), result.refused + len(left) - len(missing)
+    return result, sorted([*keys, *missing], key=repr)
 
 
 def _selected(name: str, kind: str) -> str:
@@ -146,11 +160,39 @@ def _selected(name: str, kind: str) -> str:
     return f"toUnixTimestamp64Milli(`{name}`)" if "DateTime64" in kind else f"`{name}`"
 
 
-def compare(table: str, expected: Rows, found: Rows) -> Comparison:
+def refused_keys(rejected: Rows, decoders: Mapping[str, Decoder]) -> dict[str, set[Key]]:
+    """The keys, by table, of rows that the sink has rejected because ClickHouse refused them; `decoders` by kind of record.
+
+    A touchpoint is named by its source; of everything else the rejected row holds the record itself.
+    """
+    keys: dict[str, set[Key]] = {table.name: set() for table in TABLES.values()}
+    for place, row in rejected.items():
+        if row["stage"] != SINK:
+            continue
+        table = next((t for topic, t in TABLES.items() if str(place[0]).endswith(topic)), None)
+        if table is None or table.record is None:
+            keys["touchpoints"].add(place)
+            keys["rejected"].add(place)
+            continue
+        record = decoders[table.record].decode(bytes.fromhex(row["payload"]))
+        if not isinstance(record, Rejection):
+            rows = table.rows(record, Where("", 0, 0))
+            keys[table.name] |= {_entry(table.name, table.columns, row)[0] for row in rows}
+    return keys
+
+
+def of_the_stages(rejected: Rows) -> Rows:
+    """The rejected rows that the computation can know of: what the sink rejects is no part of it."""
+    return {place: row for place, row in rejected.items() if row["stage"] != SINK}
+
+
+def compare(table: str, expected: Rows, found: Rows, refused: AbstractSet[Key] = frozenset()) -> Comparison:
     """Both sides of one table. Examples name keys and fields, never values."""
     result = Comparison(table, len(expected), len(found))
     for key in sorted(expected.keys() | found.keys(), key=repr):
-        if key not in found:
+        if key in refused:
+            result.refused += expected.get(key) != found.get(key)
+        elif key not in found:
             result.missing += 1
             _example(result, key, "missing in ClickHouse")
         elif key not in expected:

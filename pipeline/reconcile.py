@@ -1,20 +1,46 @@
-"""Is every event accounted for? Per partition and hour: received = stored + rejected + duplicate + erased. Pure."""
+"""Is every event accounted for? Per partition and hour: received = stored + rejected + duplicate + erased. Pure.
 
-from collections import defaultdict
-from collections.abc import Iterable
+Records come in chunks, and of what the tables say only as much is asked for as concerns a chunk, so memory does not grow with the
+number of records.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 from pipeline.codec import Decoder
 from pipeline.events import Raw, Rejection
 
 HOUR_MS: Final = 3_600_000
-Place = tuple[str, int, int]
+STORED: Final = 1
+REJECTED: Final = 2
+SUMMED: Final = ("received", "stored", "rejected", "duplicate", "erased")
+
+
+class Twin(NamedTuple):
+    """The newest row of an event id in a partition: offset of its source record, and when that arrived (ms since epoch, UTC)."""
+
+    offset: int
+    arrived_at: int
+
+
+class Evidence(Protocol):
+    """What the tables say of one source partition."""
+
+    def fates(self, topic: str, partition: int, first: int, last: int) -> Sequence[int]:
+        """For each offset from `first` to `last`: STORED, REJECTED, their sum, or 0."""
+
+    def twins(self, topic: str, partition: int, event_ids: Collection[str]) -> Mapping[str, Twin]:
+        """Those of the event ids that are stored."""
 
 
 @dataclass(slots=True)
 class Account:
-    """One source partition in one hour of arrival (hours since epoch, UTC). `unexplained` are offsets."""
+    """One source partition in one hour of arrival (hours since epoch, UTC). `unexplained` are offsets.
+
+    `beyond_horizon` is how many of the duplicates came again so late that the stage took them for new: the tables keep one row for
+    them, sums over persons have counted them.
+    """
 
     topic: str
     partition: int
@@ -23,49 +49,80 @@ class Account:
     stored: int = 0
     rejected: int = 0
     duplicate: int = 0
+    beyond_horizon: int = 0
     erased: int = 0
     unexplained: list[int] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What the tables say: places (topic, partition, offset) of stored and of rejected records."""
+class Reconciliation:
+    """Accounts for chunks of records. Each chunk is of one partition, and a partition's chunks come one after another, in order."""
 
-    stored: frozenset[Place]
-    rejected: frozenset[Place]
+    def __init__(self, evidence: Evidence, decoder: Decoder, horizon_h: int) -> None:
+        self._evidence = evidence
+        self._decoder = decoder
+        self._horizon_h = horizon_h
+        self._accounts: dict[tuple[str, int, int], Account] = {}
+        self._place: tuple[str, int] = ("", -1)
+        self._replaced: dict[str, int] = {}
 
+    def take(self, chunk: Sequence[Raw]) -> None:
+        """Account for every record of a chunk.
 
-def reconcile(records: Iterable[Raw], evidence: Evidence, decoder: Decoder) -> list[Account]:
-    """Account for every raw record. One is a duplicate only if an earlier or later one of the same event id is stored.
+        A record that is both stored and rejected is unexplained: both cannot be true. One that is neither is a duplicate only if
+        another one of its event id in the same partition is stored. Raises RegistryUnavailable, and what the evidence raises.
+        """
+        if not chunk:
+            return
+        topic, partition = chunk[0].origin.topic, chunk[0].origin.partition
+        if (topic, partition) != self._place:
+            self._place, self._replaced = (topic, partition), {}
+        first = chunk[0].origin.offset
+        fates = self._evidence.fates(topic, partition, first, chunk[-1].origin.offset)
+        open_ones: list[tuple[Account, Raw]] = []
+        for raw in chunk:
+            account = self._account(raw)
+            account.received += 1
+            match fates[raw.origin.offset - first]:
+                case 0:
+                    open_ones.append((account, raw))
+                case fate if fate == STORED:
+                    account.stored += 1
+                case fate if fate == REJECTED:
+                    account.rejected += 1
+                case _:
+                    account.unexplained.append(raw.origin.offset)
+        self._settle(open_ones)
 
-    A record that is both stored and rejected is unexplained: both cannot be true.
-    """
-    accounts: dict[tuple[str, int, int], Account] = {}
-    open_ones: list[tuple[Account, Raw]] = []
-    stored_ids: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for raw in records:
-        origin = raw.origin
-        name = (origin.topic, origin.partition, origin.arrived_at // HOUR_MS)
-        account = accounts.setdefault(name, Account(*name))
-        account.received += 1
-        place = (origin.topic, origin.partition, origin.offset)
-        stored, rejected = place in evidence.stored, place in evidence.rejected
-        if stored and rejected:
-            account.unexplained.append(origin.offset)
-        elif stored:
-            account.stored += 1
-            stored_ids[name[:2]].add(_event_id(raw, decoder) or "")
-        elif rejected:
-            account.rejected += 1
-        else:
-            open_ones.append((account, raw))
-    for account, raw in open_ones:
-        event_id = _event_id(raw, decoder)
-        if event_id and event_id in stored_ids[account.topic, account.partition]:
+    def accounts(self) -> list[Account]:
+        """All accounts so far, in order."""
+        return [self._accounts[name] for name in sorted(self._accounts)]
+
+    def _account(self, raw: Raw) -> Account:
+        name = (raw.origin.topic, raw.origin.partition, raw.origin.arrived_at // HOUR_MS)
+        return self._accounts.get(name) or self._accounts.setdefault(name, Account(*name))
+
+    def _settle(self, open_ones: list[tuple[Account, Raw]]) -> None:
+        named = [(account, raw, _event_id(raw, self._decoder)) for account, raw in open_ones]
+        ids = {event_id for _, _, event_id in named if event_id}
+        twins = self._evidence.twins(*self._place, ids) if ids else {}
+        for account, raw, event_id in named:
+            twin = twins.get(event_id) if event_id else None
+            if event_id is None or twin is None:
+                account.unexplained.append(raw.origin.offset)
+                continue
             account.duplicate += 1
-        else:
-            account.unexplained.append(raw.origin.offset)
-    return [accounts[name] for name in sorted(accounts)]
+            account.beyond_horizon += self._was_replaced(event_id, raw, twin)
+
+    def _was_replaced(self, event_id: str, raw: Raw, twin: Twin) -> bool:
+        """The stage took this record for new, and its row has been replaced by that of a record which came beyond the horizon."""
+        hour = raw.origin.arrived_at // HOUR_MS
+        if twin.offset < raw.origin.offset or twin.arrived_at // HOUR_MS - hour <= self._horizon_h:
+            return False
+        before = self._replaced.get(event_id)
+        if before is not None and hour - before <= self._horizon_h:
+            return False
+        self._replaced[event_id] = hour
+        return True
 
 
 def _event_id(raw: Raw, decoder: Decoder) -> str | None:
@@ -75,9 +132,9 @@ def _event_id(raw: Raw, decoder: Decoder) -> str | None:
 
 def total(accounts: Iterable[Account]) -> dict[str, int]:
     """All accounts together, with the number of unexplained offsets."""
-    whole = {"received": 0, "stored": 0, "rejected": 0, "duplicate": 0, "erased": 0, "unexplained": 0}
+    whole = dict.fromkeys((*SUMMED, "beyond_horizon", "unexplained"), 0)
     for account in accounts:
-        for name in ("received", "stored", "rejected", "duplicate", "erased"):
+        for name in (*SUMMED, "beyond_horizon"):
             whole[name] += getattr(account, name)
         whole["unexplained"] += len(account.unexplained)
     return whole

@@ -44,6 +44,10 @@ MEANINGS: Final[dict[Reason, tuple[str, str]]] = {
         "It is valid, but the stage named in the headers failed on it: a fault of touchstream, `got` names it.",
         "Report it with the record; it costs only itself.",
     ),
+    Reason.ROW_REFUSED: (
+        "ClickHouse, or its driver, does not take the row (stage `sink`).",
+        "`got` names the error: mend the value at the source, or the table if somebody has changed it.",
+    ),
 }
 
 
@@ -59,6 +63,9 @@ anything personal.
 | reason | what it means | what to do |
 | --- | --- | --- |
 {rows}
+
+With stage `sink` the source is the raw record for a touchpoint, and the record on its own topic for everything derived (sessions,
+journeys, scores, customers); the bytes are those that the sink has read, so a touchpoint's have its person besides.
 
 The topic's headers are those that dead-letter tools for Kafka Connect read (`__connect.errors.topic`, `.partition`, `.offset`,
 `.stage`, `.exception.class.name`, `.exception.message`), with `cx.reason`, `cx.field`, `cx.expected`, `cx.got`, `cx.schema_id` and

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import IO, Any, Final
 
 from deploy.embedded.files import write_atomically
-from pipeline import endpoints, ready, topics_admin
+from pipeline import endpoints, ready, targets, topics_admin
 from pipeline.child import Child
 from pipeline.config import Settings
 from pipeline.endpoints import Endpoints
@@ -78,7 +78,8 @@ class Supervisor:
         servers = [] if settings.kafka_bootstrap else ["kafka"]
         servers += [] if settings.clickhouse_address else ["clickhouse"]
         self._servers = [self._child(name) for name in servers]
-        self._stages = [self._child(name) for name in STAGES]
+        probing = ["probe"] if settings.probe_interval_s else []
+        self._stages = [self._child(name) for name in (*STAGES, *probing)]
         self._told = ""
 
     def run(self, on_ready: Callable[[Endpoints], None] = lambda _: None) -> None:
@@ -183,6 +184,7 @@ class Supervisor:
                 address("serve", "url", known.serve),
             ),
         )
+        targets.note(self._settings)
 
     def _prepare_servers(self) -> bool:
         """Topics and tables; tried again while a server of somebody else's is not there yet."""
@@ -212,8 +214,8 @@ class Supervisor:
                 if not child.wait(timeout_s):
                     self._say(f"{child.name} did not end within {timeout_s:g} s and was killed")
                 ready.forget(self._settings, child.name)
-        endpoints.path(self._settings).unlink(missing_ok=True)
-        self._files.status.unlink(missing_ok=True)
+        for path in (endpoints.path(self._settings), targets.path(self._settings), self._files.status):
+            path.unlink(missing_ok=True)
 
 
 def prepare(settings: Settings) -> None:

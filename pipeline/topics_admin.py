@@ -25,6 +25,15 @@ class Difference:
     actual: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class LogIdentity:
+    """Which log a topic's name means: another cluster or a topic made anew is another log. And how long it keeps tombstones."""
+
+    cluster: str
+    topic_id: str
+    tombstones_ms: int
+
+
 def open_admin(bootstrap: str, timeout_s: float = 10.0) -> Any:
     """Kafka's admin client. Raises TopicsError when the broker does not answer in time."""
     try:
@@ -58,6 +67,20 @@ def plan(admin: Any, settings: Settings) -> list[Difference]:
                 Difference(name, "topic", f"{partitions_of(topic, settings)} partitions, {topic.cleanup}", None)
             )
     return found
+
+
+def log_identity(bootstrap: str, topic: str) -> LogIdentity:
+    """The identity of a topic's log. Raises TopicsError."""
+    admin = open_admin(bootstrap)
+    try:
+        cluster = admin.describe_cluster()["cluster_id"]
+        (described,) = admin.describe_topics([topic])
+        tombstones_ms = int(_configs(admin, [topic])[topic]["delete.retention.ms"])
+    except (KafkaError, OSError, ValueError, KeyError) as error:
+        raise TopicsError(f"Kafka does not describe {topic}: {error!r}") from error
+    finally:
+        admin.close()
+    return LogIdentity(str(cluster), str(described.get("topic_id")), tombstones_ms)
 
 
 def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:

@@ -4,7 +4,6 @@ import asyncio
 import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,22 @@ from faust.types import TP
 from pipeline import endpoints, topics
 from pipeline.codec import Encoder
 from pipeline.config import Settings
+from pipeline.meter import Meter, NoMeter
 from pipeline.rules import admission_of, codec_of, policy_of, registry_of
+from pipeline.standing import Place
+from pipeline.telemetry import Telemetry
 from processors.journey import FIELDS, JourneyFold
 from processors.resolve import ResolvedWriter, ResolveFold
+from processors.shelf import open_shelf
 from processors.stage import Fold, Stage
+from processors.store import Limits, Store
 from processors.transaction import Names
 from schemas.registry import Registry
 
 HEARTBEATS_PER_SESSION = 3
 QUEUED_BATCHES = 8
+LEAST_HELD_BYTES = 1 << 20
+MOST_UNSAVED_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Definition:
     name: str
     sources: tuple[str, ...]
     changelog: str
-    new_fold: Callable[[], Fold]
+    new_fold: Callable[[Store], Fold]
     keyed_alike: bool = False
 
 
@@ -50,6 +56,13 @@ def encoder(settings: Settings, registry: Registry, record: str, topic: str) -> 
     return codec_of(settings).encoder(record, registry, f"{settings.topic_prefix}{topic}-value")
 
 
+def saved_store(settings: Settings, stage: str, partition: int) -> Store:
+    """Where a partition's state is kept: in memory up to its share, saved under home. Raises ShelfBusy, ShelfDamaged, OSError."""
+    held = max(LEAST_HELD_BYTES, (settings.state_memory_mb << 20) // settings.topic_partitions)
+    limits = Limits(unsaved=min(MOST_UNSAVED_BYTES, held // 2), every_ms=int(settings.state_save_s * 1000), held=held)
+    return Store(open_shelf(settings.home.absolute() / "state" / stage / str(partition)), limits)
+
+
 def resolve(settings: Settings) -> Definition:
     """The resolve stage."""
     registry = registry_of(settings)
@@ -57,7 +70,11 @@ def resolve(settings: Settings) -> Definition:
     whole = encoder(settings, registry, "resolved_touchpoint", topics.RESOLVED)
     subject = f"{settings.topic_prefix}{topics.SOURCES[0]}-value"
     writer = ResolvedWriter(whole, registry.schema_id("touchpoint", subject))
-    return Definition("resolve", topics.SOURCES, "state.resolve.v1", lambda: ResolveFold(admission, writer))
+
+    def new_fold(store: Store) -> Fold:
+        return ResolveFold(admission, writer, store)
+
+    return Definition("resolve", topics.SOURCES, "state.resolve.v1", new_fold)
 
 
 def journey(settings: Settings) -> Definition:
@@ -66,14 +83,19 @@ def journey(settings: Settings) -> Definition:
     decoder = codec_of(settings).decoder("resolved_touchpoint", registry, FIELDS)
     encoders = {kind: encoder(settings, registry, kind, topic) for kind, topic in topics.OUTPUTS.items()}
     policy = policy_of(settings)
-    new_fold = partial(JourneyFold, decoder, encoders, policy)
+
+    def new_fold(store: Store) -> Fold:
+        return JourneyFold(decoder, encoders, policy, store)
+
     return Definition("journey", (topics.RESOLVED,), "state.journey.v1", new_fold, keyed_alike=True)
 
 
 STAGES: dict[str, Callable[[Settings], Definition]] = {"resolve": resolve, "journey": journey}
 
 
-def application(definition: Definition, settings: Settings, on_ready: Callable[[], None]) -> StageApp:
+def application(
+    definition: Definition, settings: Settings, on_ready: Callable[[], None], meter: Meter | None = None
+) -> StageApp:
     """The Faust application that runs a stage; `on_ready` is called at every assignment of partitions. Raises NotRunning."""
     bootstrap = endpoints.kafka(settings)
     group = f"{settings.topic_prefix}{definition.name}"
@@ -110,10 +132,13 @@ def application(definition: Definition, settings: Settings, on_ready: Callable[[
         definition.keyed_alike,
     )
 
+    def new_fold(partition: int) -> Fold:
+        return definition.new_fold(saved_store(settings, definition.name, partition))
+
     async def rewind(tp: TopicPartition, offset: int) -> None:
         await app.consumer._thread.rewind(tp, offset)  # type: ignore[attr-defined]
 
-    app.stage = Stage(names, definition.new_fold, rewind, fenced_pause_s=settings.session_timeout_s + 2)
+    app.stage = Stage(names, new_fold, rewind, settings.session_timeout_s + 2, meter or NoMeter())
     _connect(app, sources, on_ready)
     return app
 
@@ -149,16 +174,24 @@ def _datadir(settings: Settings, name: str) -> Path:
     return path
 
 
-def run(name: str, settings: Settings, on_ready: Callable[[], None]) -> None:
+def run(telemetry: Telemetry, on_ready: Callable[[], None]) -> None:
     """Run a stage until SIGTERM or SIGINT; the transactions at hand are finished first. Raises NotRunning, OSError, SystemExit."""
     # A batch makes a hundred thousand short-lived objects without cycles; looking through them all the time costs a seventh.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    settings = telemetry.settings
     _reach(endpoints.kafka(settings))
-    app = application(STAGES[name](settings), settings, on_ready)
+    definition = STAGES[telemetry.name](settings)
+    app = application(definition, settings, on_ready, telemetry.meter)
     worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
     worker.spinner = None
-    worker.execute_from_commandline()
+    names, topics_read = app.stage.names, [settings.topic_prefix + name for name in definition.sources]
+
+    def places() -> frozenset[Place]:
+        return frozenset((topic, partition) for partition in list(app.stage.lanes) for topic in topics_read)
+
+    with telemetry.watching(names.bootstrap, names.group, places):
+        worker.execute_from_commandline()
 
 
 def _reach(bootstrap: str) -> None:

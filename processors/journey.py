@@ -1,5 +1,6 @@
 """The second stage: one fold per person, from resolved touchpoints to sessions, journeys, scores and the customer view. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import starmap
 from typing import Any, Final
@@ -16,6 +17,7 @@ from processors.poison import POISON, failed, refuse_poison
 from processors.policies import JourneyPolicy
 from processors.resolve import rejected as reject
 from processors.state import Person, check, pack, unpack
+from processors.store import Store
 
 STAGE: Final = "journey"
 # What the fold needs of a resolved touchpoint: reading these alone is several times faster than reading all of it.
@@ -137,25 +139,23 @@ def _whole(state: Person, policy: JourneyPolicy) -> Cell:
 class JourneyFold:
     """The stage's state and step for one partition of resolved touchpoints."""
 
-    def __init__(self, decoder: Decoder, encoders: dict[str, Encoder], policy: JourneyPolicy) -> None:
+    def __init__(
+        self, decoder: Decoder, encoders: dict[str, Encoder], policy: JourneyPolicy, store: Store | None = None
+    ) -> None:
         self._decoder = decoder
         self._encoders = encoders
         self._policy = policy
-        self._people: dict[bytes, bytes] = {}
-        self._changes: dict[bytes, bytes] = {}
-        self.counts = {"touchpoints": 0, "rejected": 0}
+        self.store = Store() if store is None else store
+        self.counts: Counter[str] = Counter()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
-        """Take back one record of the changelog."""
-        if value is None:
-            self._people.pop(key, None)
-        else:
-            self._people[key] = value
+        """Take back one record of the changelog. Raises StateTooNew when a newer version wrote it."""
+        if value is not None:
+            check(value)
+        self.store.restore(key, value)
 
     def restored(self) -> None:
-        """The changelog has been read to its end. Raises StateTooNew when a newer version wrote it."""
-        for packed in self._people.values():
-            check(packed)
+        """The changelog has been read to its end."""
 
     def fold(self, batch: list[Raw]) -> list[Out]:
         """Apply a batch; what changed of every touched person, keyed by person. Raises Poisoned."""
@@ -186,12 +186,12 @@ class JourneyFold:
                 by_kind[kind] += [(key, record) for record in records]
         handled = sum(map(len, decoded.by_person.values())) + len(decoded.rejected)
         refuse_poison(len(rejected), handled)
-        self.counts["touchpoints"] += handled
-        self.counts["rejected"] += len(rejected)
+        self.counts["folded"] += handled - len(rejected)
+        self.counts.update(dict(out.headers)["cx.reason"].decode() for out in rejected)
         return Changed(by_kind, rejected)
 
     def _folded(self, person: str, key: bytes, news: list[News], rejected: list[Out]) -> Outputs:
-        packed = self._people.get(key)
+        packed = self.store.get(key)
         try:
             state = opened(packed)
             found = step(person, state, news, self._policy)
@@ -202,7 +202,7 @@ class JourneyFold:
             found = step(person, state, kept, self._policy)
         if found is None:
             return {}
-        self._people[key] = self._changes[key] = pack(state)
+        self.store.put(key, pack(state))
         return found
 
     def encode(self, told: Changed) -> list[Out]:
@@ -216,9 +216,12 @@ class JourneyFold:
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""
-        found: list[tuple[bytes, bytes | None]] = list(self._changes.items())
-        self._changes.clear()
-        return found
+        return self.store.changes()
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory the state takes."""
+        return self.store.bytes_held
 
     def __len__(self) -> int:
-        return len(self._people)
+        return len(self.store)

@@ -1,9 +1,12 @@
 """The first stage: is this a touchpoint, is it new, and whose is it? Pure; every record is stored, rejected or a duplicate."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
+
+import msgspec
 
 from pipeline.codec import HEAD_BYTES, Decoder, Encoder, Record
 from pipeline.events import Out, Raw, Reason, Rejection, Resolved
@@ -11,11 +14,14 @@ from pipeline.keys import Keyring, person_of
 from pipeline.topics import REJECTED, RESOLVED
 from processors.dedupe import Seen
 from processors.poison import POISON, failed, refuse_poison
+from processors.store import Store
 from processors.validate import TimeLimits, validate
 from schemas.registry import load
 
 STAGE: Final = "resolve"
 ADDED: Final = 7
+TOPICS_KEY: Final = b"\0t"
+NO_TOPICS: Final = msgspec.msgpack.encode([])
 
 
 class Verdict(Enum):
@@ -120,19 +126,22 @@ def rejected(raw: Raw, why: Rejection, stage: str = STAGE) -> Out:
 class ResolveFold:
     """The stage's state and step for one partition of every source topic."""
 
-    def __init__(self, admission: Admission, writer: ResolvedWriter) -> None:
+    def __init__(self, admission: Admission, writer: ResolvedWriter, store: Store | None = None) -> None:
+        self.store = Store() if store is None else store
         self._admission = admission
         self._writer = writer
         self._seen: dict[str, Seen] = {}
-        self.counts = {"admitted": 0, "rejected": 0, "duplicate": 0}
+        self.counts: Counter[str] = Counter()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""
         topic, hour, index = key.decode().split("\0")
-        self._of(topic).restore((int(hour), int(index)), value)
+        self._of(topic).restore(int(hour), int(index), value)
 
     def restored(self) -> None:
         """The changelog has been read to its end."""
+        for topic in msgspec.msgpack.decode(self.store.get(TOPICS_KEY) or NO_TOPICS, type=list[str]):
+            self._of(topic)
         for seen in self._seen.values():
             seen.restored()
 
@@ -158,7 +167,7 @@ class ResolveFold:
             found = next(written) if isinstance(one, Admitted) else one
             if isinstance(found, Rejection):
                 failures += found.reason is Reason.PROCESSING_FAILED
-                self.counts["rejected"] += 1
+                self.counts[found.reason.value] += 1
                 outs.append(rejected(raw, found))
             elif isinstance(one, Admitted) and self._is_new(raw, one):
                 outs.append(Out(RESOLVED, one.resolved.person.encode(), found))
@@ -195,11 +204,14 @@ class ResolveFold:
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""
-        return [
-            (f"{topic}\0{hour}\0{index}".encode(), ids)
-            for topic, seen in self._seen.items()
-            for (hour, index), ids in seen.changes().items()
-        ]
+        for seen in self._seen.values():
+            seen.flush()
+        return self.store.changes()
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory the state takes."""
+        return self.store.bytes_held
 
     def __len__(self) -> int:
         return sum(map(len, self._seen.values()))
@@ -207,5 +219,6 @@ class ResolveFold:
     def _of(self, topic: str) -> Seen:
         found = self._seen.get(topic)
         if found is None:
-            found = self._seen[topic] = Seen(self._admission.horizon_h)
+            found = self._seen[topic] = Seen(self._admission.horizon_h, topic, self.store)
+            self.store.put_local(TOPICS_KEY, msgspec.msgpack.encode(list(self._seen)))
         return found

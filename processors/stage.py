@@ -8,8 +8,11 @@ would lose the batch.
 import asyncio
 import logging
 import os
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final, Protocol
 
 from aiokafka import TopicPartition
@@ -17,7 +20,9 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from pipeline import crash
 from pipeline.events import Origin, Out, Raw
+from pipeline.meter import Meter, NoMeter
 from processors.changelog import Restorable, marker, restore
+from processors.store import Position, ShelfDamaged
 from processors.transaction import Names, Transaction
 from processors.transport import Batch
 from schemas.registry import RegistryUnavailable
@@ -31,7 +36,15 @@ CLOSE_S: Final = 1.5
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 EX_SOFTWARE: Final = 70
 # What aiokafka raises when the broker is away, has moved on or has fenced us; its sender also dies of bare AssertionErrors.
-KAFKA_TROUBLE: Final = (KafkaError, IllegalOperation, AssertionError, OSError, TimeoutError, RegistryUnavailable)
+KAFKA_TROUBLE: Final = (
+    KafkaError,
+    IllegalOperation,
+    AssertionError,
+    OSError,
+    TimeoutError,
+    RegistryUnavailable,
+    ShelfDamaged,
+)
 
 
 class FoldFailed(Exception):
@@ -39,7 +52,12 @@ class FoldFailed(Exception):
 
 
 class Fold(Restorable, Protocol):
-    """State and step of one partition of a stage; see `processors.resolve` and `processors.journey`."""
+    """State and step of one partition of a stage; see `processors.resolve` and `processors.journey`.
+
+    `counts` is what has become of the records folded so far.
+    """
+
+    counts: Counter[str]
 
     def decode(self, batch: list[Raw]) -> Any:
         """What the bytes say; the state is not touched. Raises RegistryUnavailable."""
@@ -55,6 +73,10 @@ class Fold(Restorable, Protocol):
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """What the changelog must hear since the last call."""
+
+    @property
+    def size(self) -> int:
+        """In how many bytes it holds them, packed."""
 
     def __len__(self) -> int:
         """How many things the state holds."""
@@ -92,9 +114,10 @@ class Stage:
     """All lanes of one process. `new_fold` makes the state of a partition, empty; `rewind` asks the transport to fetch again."""
 
     names: Names
-    new_fold: Callable[[], Fold]
+    new_fold: Callable[[int], Fold]
     rewind: Rewind
     fenced_pause_s: float
+    meter: Meter = field(default_factory=NoMeter)
     progress: Progress = field(default_factory=Progress)
     lanes: dict[int, "Lane"] = field(default_factory=dict)
 
@@ -185,6 +208,7 @@ class Lane:
                     "fenced by a new owner" if fenced else repr(error)[:200],
                 )
                 self._stage.progress.retries += 1
+                self._stage.meter.retry(_cause(error, fenced=fenced))
                 await self._drop()
                 # Fenced means that the group has given the partition away; the rebalance that says so is on its way.
                 await self._pause(self._stage.fenced_pause_s if fenced else RETRY_S[min(attempt, len(RETRY_S) - 1)])
@@ -200,19 +224,35 @@ class Lane:
     async def _open(self) -> None:
         self._transaction = Transaction(self._stage.names, self.partition)
         await self._transaction.open()
-        fold = self._stage.new_fold()
-        applied, records = await restore(self._stage.names, self.partition, fold)
-        for topic, next_offset in applied.items():
+        fold, began = self._stage.new_fold(self.partition), time.monotonic()
+        meter = self._stage.meter
+        try:
+            restored = await restore(
+                self._stage.names, self.partition, fold, lambda how: meter.restoring(how.partition, how.records)
+            )
+        except BaseException:
+            fold.store.abandon()
+            raise
+        meter.restored(self.partition, restored.records, time.monotonic() - began)
+        meter.state(self.partition, len(fold), fold.size)
+        for topic, next_offset in restored.applied.items():
             self._marks.setdefault(topic, Mark()).next = next_offset
         self._fold = fold
         self._stage.progress.open_lanes += 1
-        logger.info("partition %d: open, %d in state, %d changelog records read", self.partition, len(fold), records)
+        logger.info(
+            "partition %d: open, %d in state, %d changelog records read", self.partition, len(fold), restored.records
+        )
 
     async def _drop(self) -> None:
         transaction, self._transaction = self._transaction, None
         if self._fold is not None:
             self._stage.progress.open_lanes -= 1
-            self._fold = None
+            self._stage.meter.closed(self.partition)
+            fold, self._fold = self._fold, None
+            try:
+                fold.store.close(_now())
+            except ShelfDamaged as error:
+                logger.warning("partition %d: its state could not be saved: %s", self.partition, error)
         if transaction is not None:
             try:
                 await transaction.close(CLOSE_S)
@@ -247,20 +287,48 @@ class Lane:
         if fold is None or transaction is None:
             raise FoldFailed("a lane that is not open got a batch")
         stage = self._stage.names.stage
+        times = [time.monotonic()]
         try:
             decoded = fold.decode(fresh)
+            times.append(time.monotonic())
             crash.here(stage, "decoded")
-            outs = fold.encode(fold.apply(decoded))
-        except RegistryUnavailable:
+            came = fold.apply(decoded)
+            times.append(time.monotonic())
+            outs = fold.encode(came)
+            times.append(time.monotonic())
+        except (RegistryUnavailable, ShelfDamaged):
             raise
         except Exception as error:
             raise FoldFailed(f"partition {self.partition}: {type(error).__name__}") from error
         crash.here(stage, "folded")
         applied = {topic: mark.next for topic, mark in {**self._marks, **reached}.items()}
         offsets = {TopicPartition(topic, self.partition): mark.next for topic, mark in reached.items()}
-        await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
+        changelog_next = await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
+        fold.store.committed(Position(changelog_next, applied, _now()))
         self._stage.progress.records += len(fresh)
         self._stage.progress.transactions += 1
+        self._measure(fold, len(fresh), [*times, time.monotonic()])
+
+    def _measure(self, fold: Fold, records: int, times: list[float]) -> None:
+        """Tell of a batch once it is committed, so that one which is tried again counts once."""
+        meter = self._stage.meter
+        decode_s, fold_s, encode_s, transaction_s = (end - begin for begin, end in pairwise(times))
+        meter.batch(records, decode_s, fold_s, encode_s)
+        meter.transaction(transaction_s, records)
+        for verdict, count in fold.counts.items():
+            meter.verdict(verdict, count)
+        fold.counts.clear()
+        meter.state(self.partition, len(fold), fold.size)
+
+
+def _cause(error: BaseException, *, fenced: bool) -> str:
+    if fenced:
+        return "fenced"
+    return "registry" if isinstance(error, RegistryUnavailable) else "kafka"
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 def _raw(record: Any) -> Raw:

@@ -65,8 +65,11 @@ class Transaction:
 
     async def write(
         self, outs: Iterable[Out], changes: Iterable[tuple[bytes, bytes | None]], offsets: dict[TopicPartition, int]
-    ) -> None:
-        """Write everything and commit. When it raises, nothing of it may be taken for written and this producer is used up."""
+    ) -> int:
+        """Write everything and commit. Returns the changelog's next offset after it.
+
+        When it raises, nothing of it may be taken for written and this producer is used up.
+        """
         producer, names = self._producer, self._names
         by_partition: dict[tuple[str, int], list[Out]] = {}
         for out in outs:
@@ -79,7 +82,7 @@ class Transaction:
         for (topic, partition), records in by_partition.items():
             sent += await self._send(topic, partition, records)
             crash.here(names.stage, "producing")
-        await asyncio.gather(*sent)
+        written = await asyncio.gather(*sent)
         crash.here(names.stage, "before_offsets")
         await producer.send_offsets_to_transaction(
             {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}, names.group
@@ -87,6 +90,7 @@ class Transaction:
         crash.here(names.stage, "before_commit")
         await producer.commit_transaction()
         crash.here(names.stage, "committed")
+        return 1 + max(int(one.offset) for one in written if one.topic == names.changelog)
 
     async def _send(self, topic: str, partition: int, records: list[Out]) -> list[Any]:
         producer, sent = self._producer, []

@@ -1,155 +1,112 @@
 """The sink: from the topics into ClickHouse, exactly once in effect. The argument is in `sinks.ranges`."""
 
 import logging
-import sys
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
-from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from pipeline import crash
-from pipeline.codec import Decoder
-from pipeline.events import Rejection
-from schemas.registry import Registry
-from sinks.clickhouse import ClickHouse, Unavailable
-from sinks.ranges import Buffered, Limits, Range, next_range, planned
-from sinks.rows import ROWS_VERSION, TABLES, Row, Table, Where, rejected_record
+from pipeline.events import Out
+from pipeline.meter import Meter, NoMeter
+from sinks import deduplication
+from sinks.clickhouse import ClickHouse, RowsRefused, Unavailable
+from sinks.decisions import Breaker, Commit, Done, Due, Insert, Refused, Reject, Tolerance, begun
+from sinks.pending import Pending
+from sinks.ranges import Limits, Range, planned
+from sinks.reader import Reader
+from sinks.rejects import RejectedTopic, TooManyRefused, rejected_of
+from sinks.rows import TABLES, Table
+from sinks.subscription import Change, Listener, SinkNames, connect
 
 logger = logging.getLogger("touchstream.sink")
 POLL_MS: Final = 50
-METADATA_MS: Final = 30_000
 BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-
-
-class RecordUnreadable(Exception):
-    """A record that one of our own stages wrote cannot be read: a fault of this installation that must stop the sink."""
-
-
-@dataclass(frozen=True, slots=True)
-class SinkNames:
-    """Where the sink reads: broker, group, prefix of topics; how long it may be silent before it loses its partitions; about how
-    many bytes it fetches at once; and its own name in the group, under which it takes up its partitions again."""
-
-    bootstrap: str
-    group: str
-    prefix: str
-    session_timeout_s: float
-    fetch_bytes: int = 16 << 20
-    instance: str | None = None
-
-
-@dataclass(slots=True)
-class Pending:
-    """One partition's records that are not in ClickHouse yet, and the plan under which they may already be."""
-
-    records: list[Any] = field(default_factory=list)
-    plan: Range | None = None
-    since: float = 0.0
-
-    @property
-    def lacks_records(self) -> bool:
-        """Its plan reaches further than what has been fetched."""
-        return self.plan is not None and (not self.records or self.records[-1].offset < self.plan.last)
-
-
-@dataclass(slots=True)
-class Insert:
-    """One range of one partition on its way into one table."""
-
-    tp: TopicPartition
-    range: Range
-    table: Table
-    rows: list[Row]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a rebalance has taken from us or given to us."""
-
-    revoked: frozenset[TopicPartition] = frozenset()
-    assigned: frozenset[TopicPartition] = frozenset()
+# Between two rounds the sink polls, lest the group takes it for dead.
+ROUND_S: Final = 30.0
+# On the way out: plan and insert what is left, and commit the offset after it.
+LAST_ROUNDS: Final = 2
+CLOSE_MS: Final = 1000
+USUAL_TOLERANCE: Final = Tolerance()
 
 
 class Sink:
-    """The loop and its state."""
+    """The loop and its state. What happens next with a partition is decided in `sinks.decisions`. `meter` is set before it runs."""
 
-    def __init__(self, names: SinkNames, database: ClickHouse, registry: Registry, limits: Limits) -> None:
+    def __init__(
+        self,
+        names: SinkNames,
+        database: ClickHouse,
+        reader: Reader,
+        limits: Limits,
+        tolerance: Tolerance = USUAL_TOLERANCE,
+    ) -> None:
         self._names = names
+        self.meter: Meter = NoMeter()
         self._database = database
         self._limits = limits
-        self._decoders = {t.record: Decoder(t.record, registry) for t in TABLES.values() if t.record}
-        self._tables = {names.prefix + topic: table for topic, table in TABLES.items()}
+        self._breakers = {table.name: Breaker(tolerance) for table in TABLES.values()}
+        self._reader = reader
         self._pending: dict[TopicPartition, Pending] = {}
-        self._inserts: list[Insert] = []
         self._changes: deque[Change] = deque()
         self._consumer: Any = None
+        self._rejected = RejectedTopic(names.bootstrap, names.prefix)
         self._on_ready: Callable[[], None] = lambda: None
+        self._checked = False
         self._failures = 0
+        self._failing_since = 0.0
         self._retry_at = 0.0
+
+    def assigned(self) -> frozenset[tuple[str, int]]:
+        """The partitions that it has now, by topic and number; for any thread."""
+        return frozenset((tp.topic, tp.partition) for tp in list(self._pending))
 
     def run(self, stopping: Callable[[], bool], on_ready: Callable[[], None] = lambda: None) -> None:
         """Until `stopping`; `on_ready` is called at every assignment of partitions.
 
-        Raises Refused, RecordUnreadable, PlanUnreadable and KafkaError for what should end the process.
+        Raises Refused, RecordUnreadable, PlanUnreadable, TooManyRefused, DeduplicationMissing and KafkaError for what should end
+        the process.
         """
         self._on_ready = on_ready
-        self._consumer = self._connect()
+        self._consumer = connect(self._names)
         try:
             # kafka-python forgets to ask for the topics' metadata when another answer is on its way, and would wait for its next
             # turn to ask with no partition to read.
             self._consumer.topics()
-            self._consumer.subscribe(sorted(self._tables), listener=_Listener(self._changes, self._consumer))
+            self._consumer.subscribe(self._reader.topics, listener=Listener(self._changes, self._consumer))
             while not stopping():
                 self._step()
-            self._flush(time.monotonic(), everything=True)
+            for _ in range(LAST_ROUNDS):
+                if not self._failures:
+                    self._flush(time.monotonic(), everything=True)
         finally:
-            self._consumer.close()
+            self._rejected.close()
+            self._consumer.close(timeout_ms=CLOSE_MS)
             self._database.close()
-
-    def _connect(self) -> Any:
-        return KafkaConsumer(
-            bootstrap_servers=self._names.bootstrap.split(","),
-            group_id=self._names.group,
-            group_instance_id=self._names.instance,
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            partition_assignment_strategy=[RangePartitionAssignor()],
-            # A poll takes all that was fetched: kafka-python never gives out what is left of a partition's records when the
-            # partition is paused between two polls, and fetches nothing more of it.
-            max_poll_records=sys.maxsize,
-            fetch_max_bytes=self._names.fetch_bytes,
-            max_partition_fetch_bytes=min(4 << 20, self._names.fetch_bytes),
-            fetch_max_wait_ms=100,
-            metadata_max_age_ms=METADATA_MS,
-            session_timeout_ms=int(self._names.session_timeout_s * 1000),
-            heartbeat_interval_ms=int(self._names.session_timeout_s * 1000 / 3),
-        )
 
     def _heed(self, change: Change) -> None:
         """Take in a rebalance: drop what is no longer ours, begin what is new at its committed offset with the plan there."""
         for tp in change.revoked:
             self._pending.pop(tp, None)
-        self._inserts = [one for one in self._inserts if one.tp not in change.revoked]
-        for tp in sorted(change.assigned & self._consumer.assignment()):  # the next change may have come already
-            committed = self._consumer.committed(tp, metadata=True)
-            plan = planned(committed.metadata) if committed else None
+        begins = sorted(change.assigned & self._consumer.assignment())  # the next change may have come already
+        # The public `committed` asks for one partition at a time: a round trip for each.
+        found = self._consumer._coordinator.fetch_committed_offsets(begins) if begins else {}
+        for tp in begins:
+            committed = found.get(tp)
             if committed:
                 self._consumer.seek(tp, committed.offset)
             else:
                 self._consumer.seek_to_beginning(tp)
-            self._pending[tp] = Pending(plan=plan)
+            self._pending[tp] = Pending(progress=begun(planned(committed.metadata) if committed else None))
         if change.assigned:
             crash.here("sink", "assigned")
         if change.revoked:
             crash.here("sink", "revoked")
-        planned_before = [tp for tp in change.assigned if tp in self._pending and self._pending[tp].plan]
+        planned_before = [tp for tp in begins if self._pending[tp].progress.action]
         if planned_before:
             logger.info("inserts of %d partitions were planned before, doing them again", len(planned_before))
         if change.assigned:
@@ -159,7 +116,7 @@ class Sink:
         now = time.monotonic()
         waiting = now < self._retry_at
         self._hold_back(waiting=waiting)
-        polled = self._consumer.poll(timeout_ms=POLL_MS)
+        polled = self._consumer.poll(timeout_ms=POLL_MS if waiting or not self._busy() else 0)
         while self._changes:
             change = self._changes.popleft()
             self._heed(change)
@@ -175,13 +132,19 @@ class Sink:
         if not waiting:
             self._flush(time.monotonic())
 
+    def _busy(self) -> bool:
+        return any(p.progress.action and not p.lacks_records for p in self._pending.values())
+
     def _hold_back(self, *, waiting: bool) -> None:
-        """Fetch nothing while waiting; while inserts fail no more than their plans need, so that the rest stays on Kafka."""
+        """Fetch nothing while waiting, nor for a partition that has two inserts' worth of records or whose offset is not known yet;
+        while inserts fail no more than their plans need, so that the rest stays on Kafka."""
         assigned, held = self._consumer.assignment(), set()
-        if waiting:
-            held = set(assigned)
-        elif self._failures and sum(len(p.records) for p in self._pending.values()) >= self._limits.records:
-            held = {tp for tp in assigned if tp in self._pending and not self._pending[tp].lacks_records}
+        failing = self._failures and self._full()
+        for tp in assigned:
+            pending = self._pending.get(tp)
+            enough = pending is None or failing or len(pending.records) >= 2 * self._limits.records
+            if waiting or (enough and not (pending and pending.lacks_records)):
+                held.add(tp)
         paused = self._consumer.paused()
         try:
             self._consumer.pause(*held - paused)
@@ -189,12 +152,18 @@ class Sink:
         except KeyError as taken:
             logger.debug("%s was taken away meanwhile", taken)
 
+    def _full(self) -> bool:
+        pending = self._pending.values()
+        return (
+            sum(len(p.records) for p in pending) >= self._limits.records
+            or sum(p.size() for p in pending) >= self._names.fetch_bytes
+        )
+
     def _flush(self, now: float, *, everything: bool = False) -> None:
         try:
-            if not self._inserts:
-                self._plan(now, everything=everything)
-            if self._inserts:
-                self._insert()
+            self._plan(now, everything=everything)
+            self._commit_all()
+            if self._insert_all() or self._rejected_all():
                 self._recovered()
         except (Unavailable, KafkaError) as trouble:
             # An insert whose outcome is unknown is repeated under the same token, a commit that failed with the same offsets; when
@@ -202,64 +171,88 @@ class Sink:
             self._back_off(now, trouble)
 
     def _plan(self, now: float, *, everything: bool) -> None:
-        chosen: dict[TopicPartition, Range] = {}
         for tp, pending in self._pending.items():
-            waited = self._limits.linger_ms if everything else int((now - pending.since) * 1000)
-            if not pending.records and not pending.plan:
+            if pending.records and pending.progress.free:
+                waited = self._limits.linger_ms if everything else int((now - pending.since) * 1000)
+                due = pending.due(self._consumer.position(tp), waited, self._limits)
+                if due:
+                    pending.heard(Due(due))
+
+    def _commit_all(self) -> None:
+        commits = {tp: p.progress.action for tp, p in self._pending.items() if isinstance(p.progress.action, Commit)}
+        if not commits:
+            return
+        plans = any(one.plan for one in commits.values())
+        if plans:
+            crash.here("sink", "before_plan")
+        self._commit({tp: (one.offset, one.plan.metadata() if one.plan else "") for tp, one in commits.items()})
+        crash.here("sink", "planned" if plans else "committed")
+        for tp in commits:
+            self._pending[tp].heard(Done())
+
+    def _insert_all(self) -> bool:
+        """Whatever is planned and complete; partitions that remain after too long a time come in the next round, after a poll."""
+        began, did = time.monotonic(), False
+        for tp, pending in self._pending.items():
+            doing = pending.progress.action
+            if not isinstance(doing, Insert) or self._consumer.position(tp) <= doing.range.last:
                 continue
-            buffered = Buffered([r.offset for r in pending.records], self._consumer.position(tp), waited)
-            due = next_range(buffered, pending.plan, ROWS_VERSION, self._limits)
-            if due:
-                chosen[tp] = due
-        if not chosen:
-            return
-        crash.here("sink", "before_plan")
-        self._commit({tp: (due.first, due.metadata()) for tp, due in chosen.items()})
-        crash.here("sink", "planned")
-        for tp, due in chosen.items():
-            self._pending[tp].plan = due
-            self._inserts.append(self._insert_of(tp, due))
+            if time.monotonic() - began > ROUND_S:
+                break
+            self._insert(tp, doing.range)
+            did = True
+        if did:
+            crash.here("sink", "inserted")
+        return did
 
-    def _insert_of(self, tp: TopicPartition, due: Range) -> Insert:
-        table = self._tables[tp.topic]
-        rows: list[Row] = []
-        for record in self._pending[tp].records:
-            if due.first <= record.offset <= due.last:
-                rows.extend(table.rows(self._read(table, record), Where(tp.topic, tp.partition, record.offset)))
-        return Insert(tp, due, table, rows)
-
-    def _read(self, table: Table, record: Any) -> dict[str, Any]:
-        if table.record is None:
-            return rejected_record(dict(record.headers), record.key, record.value, record.timestamp)
-        found = self._decoders[table.record].decode(record.value)
-        if isinstance(found, Rejection):
-            raise RecordUnreadable(f"{record.topic}-{record.partition}@{record.offset}: {found.reason}")
-        return found
-
-    def _insert(self) -> None:
-        done: dict[TopicPartition, Range] = {}
+    def _insert(self, tp: TopicPartition, due: Range) -> None:
+        pending, table = self._pending[tp], self._reader.table(tp.topic)
+        breaker = self._breakers[table.name]
+        if not self._checked:
+            deduplication.check(self._database, [table.name for table in TABLES.values()])
+            self._checked = True
+        records = pending.within(due)
+        data = self._reader.columns(records)
         try:
-            while self._inserts:
-                one = self._inserts[0]
-                if one.rows:
-                    token = one.range.token(one.table.name, one.tp.topic, one.tp.partition)
-                    self._database.insert(one.table.name, one.table.columns, one.rows, token)
-                done[one.tp] = one.range
-                del self._inserts[0]
-        finally:
-            self._done(done)
+            if data:
+                self._store(table, data, due.token(table.name, tp.topic, tp.partition))
+        except RowsRefused as refused:
+            if len(records) == 1:
+                breaker.note(1, refused=True)
+                if breaker.open:
+                    raise TooManyRefused(
+                        f"{table.name}: most of the last rows were refused, at last {refused.why}"
+                    ) from None
+            pending.heard(Refused([record.offset for record in records], refused.why))
+        else:
+            breaker.note(len(records), refused=False)
+            pending.heard(Done())
 
-    def _done(self, done: dict[TopicPartition, Range]) -> None:
-        if not done:
-            return
-        crash.here("sink", "inserted")
-        self._commit({tp: (due.last + 1, "") for tp, due in done.items()})
-        crash.here("sink", "committed")
-        for tp, due in done.items():
-            pending = self._pending[tp]
-            pending.plan = None
-            pending.records = [r for r in pending.records if r.offset > due.last]
-            pending.since = time.monotonic()
+    def _store(self, table: Table, data: list[Sequence[Any]], token: str) -> None:
+        began = time.monotonic()
+        self.meter.inserting(table.name)
+        self._database.insert(table.name, table.columns, data, token)
+        self.meter.inserted(table.name, len(data[0]), time.monotonic() - began)
+        if table.arrived_at is not None:
+            self.meter.queryable(time.time() - min(data[table.arrived_at]) / 1000)
+
+    def _rejected_all(self) -> bool:
+        doing = {tp: p.progress.action for tp, p in self._pending.items() if isinstance(p.progress.action, Reject)}
+        if not doing:
+            return False
+        crash.here("sink", "rejecting")
+        outs: list[Out] = []
+        for tp, reject in doing.items():
+            table = self._reader.table(tp.topic)
+            for record in self._pending[tp].within(reject.range):
+                outs.append(rejected_of(record, self._reader.content(record), table.name, reject.why))
+        self._rejected.write(outs)
+        crash.here("sink", "rejected")
+        for tp, reject in doing.items():
+            logger.warning("%s-%d@%d is rejected: %s", tp.topic, tp.partition, reject.range.last, reject.why)
+            self.meter.rows_rejected(self._reader.table(tp.topic).name, 1)
+            self._pending[tp].heard(Done())
+        return True
 
     def _commit(self, offsets: dict[TopicPartition, tuple[int, str]]) -> None:
         self._consumer.commit(
@@ -269,31 +262,14 @@ class Sink:
     def _back_off(self, now: float, trouble: Exception) -> None:
         pause = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
         if self._failures == 0:
+            self._failing_since = now
             logger.warning("%s; nothing is lost, trying again", str(trouble) or repr(trouble))
+        self.meter.insert_failed("clickhouse" if isinstance(trouble, Unavailable) else "commit")
         self._failures += 1
         self._retry_at = now + pause
 
     def _recovered(self) -> None:
         if self._failures:
-            logger.warning("inserting again after %d tries", self._failures)
+            took = time.monotonic() - self._failing_since
+            logger.warning("inserting again after %d tries in %.0f s", self._failures, took)
             self._failures = 0
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Called on the client's own thread, where nothing may block: it only notes what has changed."""
-
-    def __init__(self, changes: deque[Change], consumer: Any) -> None:
-        self._changes = changes
-        self._coordinator = consumer._coordinator
-
-    def on_partitions_assigned(self, assigned: Any) -> None:
-        self._changes.append(Change(assigned=frozenset(assigned)))
-
-    def on_partitions_revoked(self, revoked: Any) -> None:
-        self._changes.append(Change(revoked=frozenset(revoked)))
-        # When the topics' metadata is the reason to join again and a poll ends before the join does, kafka-python takes the join
-        # for done at the next poll and never takes in its result. With this it asks until the join has ended.
-        self._coordinator.request_rejoin()
-
-    def on_partitions_lost(self, lost: Any) -> None:
-        self._changes.append(Change(revoked=frozenset(lost)))

@@ -2,10 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sinks.clickhouse import ClickHouse
 
@@ -93,8 +93,8 @@ def migrate(database: ClickHouse, migrations: list[Migration]) -> list[Migration
     for migration in pending:
         for statement in migration.statements():
             database.query(_repeatable(statement))
-        row = (migration.number, migration.name, migration.checksum)
-        database.insert("migrations", ("number", "name", "checksum"), [row], f"migration:{migration.number}")
+        row: list[Sequence[Any]] = [[migration.number], [migration.name], [migration.checksum]]
+        database.insert("migrations", ("number", "name", "checksum"), row, f"migration:{migration.number}")
     return pending
 
 

@@ -11,6 +11,7 @@ ClickHouse drops it if it was there already. Two properties suffice: whatever fa
     5, plan 5-7                     5 6 9                5-6 under the plan's token: 7 held no record (a transaction's marker)
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,11 +63,13 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Buffered:
     """What has been fetched of a partition: offsets ascending; `position` is the next offset that will be fetched, so whatever
-    lies below it and is not buffered holds no record; `waited_ms` is how long the first one has waited (milliseconds)."""
+    lies below it and is not buffered holds no record; `waited_ms` is how long the first one has waited (milliseconds); `until` is
+    the last offset of a range that was refused, whose rest is inserted apart and at once."""
 
     offsets: Sequence[int]
     position: int
     waited_ms: int
+    until: int | None = None
 
 
 def next_range(buffered: Buffered, plan: Range | None, rows_version: int, limits: Limits) -> Range | None:
@@ -76,6 +79,9 @@ def next_range(buffered: Buffered, plan: Range | None, rows_version: int, limits
     offsets = buffered.offsets
     if not offsets:
         return None
+    if buffered.until is not None and offsets[0] <= buffered.until:
+        apart = bisect_right(offsets, buffered.until)
+        return Range(offsets[0], offsets[min(apart, limits.records) - 1], rows_version)
     if len(offsets) >= limits.records:
         return Range(offsets[0], offsets[limits.records - 1], rows_version)
     return Range(offsets[0], offsets[-1], rows_version) if buffered.waited_ms >= limits.linger_ms else None

@@ -6,7 +6,8 @@ Times stay integers, milliseconds since epoch, UTC: the driver hands them on as 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 Record = dict[str, Any]
 Row = tuple[Any, ...]
@@ -17,27 +18,31 @@ INT64_MAX: Final = 2**63 - 1
 _NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Where the record lies that a row was made from."""
+class Where(NamedTuple):
+    """Where the record lies that a row was made from: the last three columns of every table."""
 
     topic: str
     partition: int
     offset: int
 
-    def row(self) -> Row:
-        """The last three columns of every table."""
-        return self.topic, self.partition, self.offset
-
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table, its columns in the order of `rows`, the record it takes (None: no Avro), and how a record becomes rows."""
+    """A table, its columns in the order of `rows`, the record it takes (None: no Avro), and how a record becomes rows.
+
+    Where a record is one row whose columns are its fields, `fields` names them as a codec does that reads whole columns.
+    """
 
     name: str
     columns: tuple[str, ...]
     record: str | None
     rows: Callable[[Record, Where], Iterable[Row]]
+    fields: tuple[str, ...] = ()
+
+    @property
+    def arrived_at(self) -> int | None:
+        """Where in a row the time of arrival stands, for tables that have it."""
+        return self.columns.index("arrived_at") if "arrived_at" in self.columns else None
 
 
 WHERE: Final = ("_topic", "_partition", "_offset")
@@ -75,23 +80,20 @@ _TOUCHPOINT_PLAIN: Final = (
 _ANSWER: Final = ("question", "metric", "scale_min", "scale_max", "direction", "value", "aspect")
 _AMOUNT: Final = ("currency", "minor_units")
 _PROMISE: Final = ("promise_id", "kind", "due_at")
+_TOUCHPOINT_PARTS: Final = (("answer", _ANSWER), ("amount", _AMOUNT), ("promise", _PROMISE))
 
 
-def _parts(record: Record | None, names: tuple[str, ...]) -> Row:
-    return tuple(None for _ in names) if record is None else tuple(record[name] for name in names)
+_plain: Final = itemgetter(*_TOUCHPOINT_PLAIN)
+_PARTS: Final = tuple((name, itemgetter(*names), (None,) * len(names)) for name, names in _TOUCHPOINT_PARTS)
 
 
 def _touchpoint(record: Record, where: Where) -> Iterable[Row]:
     identifiers = record["identifiers"]
-    yield (
-        *(record[name] for name in _TOUCHPOINT_PLAIN),
-        [i["namespace"] for i in identifiers],
-        [i["value"] for i in identifiers],
-        *_parts(record["answer"], _ANSWER),
-        *_parts(record["amount"], _AMOUNT),
-        *_parts(record["promise"], _PROMISE),
-        *where.row(),
-    )
+    answer, amount, promise = [
+        absent if (part := record[name]) is None else inner(part) for name, inner, absent in _PARTS
+    ]
+    namespaces, values = [i["namespace"] for i in identifiers], [i["value"] for i in identifiers]
+    return ((*_plain(record), namespaces, values, *answer, *amount, *promise, *where),)
 
 
 _VERSIONED: Final = ("person", "version", "cause", "retracted")
@@ -114,16 +116,22 @@ _LATEST: Final = ("metric", "scale", "value", "answered_at")
 
 
 def _flat(names: tuple[str, ...]) -> Callable[[Record, Where], Iterable[Row]]:
+    values = itemgetter(*names)
+
     def rows(record: Record, where: Where) -> Iterable[Row]:
-        yield (*(record[name] for name in names), *where.row())
+        return ((*values(record), *where),)
 
     return rows
 
 
+_score_head: Final = itemgetter(*_SCORE)
+_score_window: Final = itemgetter(*_WINDOW)
+
+
 def _score(record: Record, where: Where) -> Iterable[Row]:
-    head = tuple(record[name] for name in _SCORE)
+    head = _score_head(record)
     for window in record["windows"]:
-        yield (*head, *(window[name] for name in _WINDOW), *where.row())
+        yield (*head, *_score_window(window), *where)
 
 
 def _customer(record: Record, where: Where) -> Iterable[Row]:
@@ -131,7 +139,7 @@ def _customer(record: Record, where: Where) -> Iterable[Row]:
         *(record[name] for name in _CUSTOMER),
         *([part[name] for part in record["amounts"]] for name in _TOTAL),
         *([part[name] for part in record["answers"]] for name in _LATEST),
-        *where.row(),
+        *where,
     )
 
 
@@ -195,15 +203,22 @@ TABLES: Final[dict[str, Table]] = {
         ),
         "resolved_touchpoint",
         _touchpoint,
+        (
+            *_TOUCHPOINT_PLAIN,
+            "identifiers.namespace",
+            "identifiers.value",
+            *(f"{part}.{name}" for part, names in _TOUCHPOINT_PARTS for name in names),
+        ),
     ),
-    "sessions.v1": Table("sessions", (*_SESSION, *WHERE), "session", _flat(_SESSION)),
-    "journeys.v1": Table("journeys", (*_JOURNEY, *WHERE), "journey", _flat(_JOURNEY)),
+    "sessions.v1": Table("sessions", (*_SESSION, *WHERE), "session", _flat(_SESSION), _SESSION),
+    "journeys.v1": Table("journeys", (*_JOURNEY, *WHERE), "journey", _flat(_JOURNEY), _JOURNEY),
     "scores.v1": Table("scores", (*_SCORE, *_WINDOW, *WHERE), "score", _score),
     "customers.v1": Table(
         "customers",
         (*_CUSTOMER, *(f"amounts.{n}" for n in _TOTAL), *(f"answers.{n}" for n in _LATEST), *WHERE),
         "customer_view",
         _customer,
+        (*_CUSTOMER, *(f"amounts.{n}" for n in _TOTAL), *(f"answers.{n}" for n in _LATEST)),
     ),
     "rejected.v1": Table("rejected", (*_REJECTED, *WHERE), None, _flat(_REJECTED)),
 }

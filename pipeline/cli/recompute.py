@@ -25,10 +25,11 @@ def recompute(
     until_idle(chosen, timeout)
     with reading("recompute") as progress:
         found = accounting.recomputed(chosen, progress)
-    different = sum(c.different for c in found.comparisons)
+    different, refused = (sum(getattr(c, name) for c in found.comparisons) for name in ("different", "refused"))
     if json:
         tables = [{**asdict(c), "different": c.different} for c in found.comparisons]
-        as_json({"records": found.records, "different": different, "cut": found.cut, "tables": tables})
+        counts = {"records": found.records, "different": different, "refused": refused}
+        as_json({**counts, "cut": found.cut, "tables": tables})
     else:
         _show(found)
     if not found.records:
@@ -44,11 +45,16 @@ def recompute(
 
 def _show(found: accounting.Recomputed) -> None:
     table = Table(box=None, pad_edge=False)
-    for heading in ("table", "computed", "in ClickHouse", "missing", "extra", "differing"):
+    for heading in ("table", "computed", "in ClickHouse", "missing", "extra", "differing", "refused"):
         table.add_column(heading, justify="left" if heading == "table" else "right")
     for c in found.comparisons:
-        table.add_row(c.table, *map(str, (c.expected, c.found, c.missing, c.extra, c.differing)))
+        table.add_row(c.table, *map(str, (c.expected, c.found, c.missing, c.extra, c.differing, c.refused)))
     out.print(table)
+    refused = sum(c.refused for c in found.comparisons)
+    if refused:
+        out.print(
+            f"{refused} rows are not as computed because ClickHouse refused them: see the table rejected, stage sink"
+        )
     for c in found.comparisons:
         for example in c.examples:
             out.print(f"{c.table}: {example}", markup=False)

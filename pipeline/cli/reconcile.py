@@ -14,7 +14,15 @@ from pipeline.cli.output import as_json, out, settings
 from pipeline.cli.wait import until_idle
 from pipeline.reconcile import HOUR_MS, Account, total
 
-COLUMNS = ("received", "stored", "rejected", "duplicate", "erased", "unexplained")
+COLUMNS = {
+    "received": "received",
+    "stored": "stored",
+    "rejected": "rejected",
+    "duplicate": "duplicate",
+    "beyond_horizon": "beyond the horizon",
+    "erased": "erased",
+    "unexplained": "unexplained",
+}
 SHOWN = 20
 
 
@@ -25,18 +33,27 @@ def reconcile(
 ) -> None:
     """Prove that received = stored + rejected + duplicate + erased, and name every offset that is unexplained.
 
+    It accounts for what has arrived when it begins. A duplicate beyond the horizon is one that the stage took for new.
+
     Exit code 1 when one is.
     Example: touchstream reconcile --hours
     """
     chosen = settings()
+    with reading("reconcile"):
+        upto = accounting.ends(chosen)  # before waiting, so that what comes in meanwhile is nobody's fault
     until_idle(chosen, timeout)
     with reading("reconcile") as progress:
-        found = accounting.accounts(chosen, progress)
+        found = accounting.accounts(chosen, progress, upto)
     whole = total(found)
     if json:
         as_json({**whole, "accounts": [{**asdict(a), "hour": _hour(a)} for a in found]})
     else:
         _show(found, whole, hours=hours)
+    if whole["beyond_horizon"] and not json:
+        out.print(
+            f"{_number(whole['beyond_horizon'])} of the duplicates came beyond the horizon of {chosen.dedupe_horizon_h} h: "
+            "the tables keep one row for each, sums over persons count it again"
+        )
     if whole["unexplained"]:
         raise typer.Exit(1)
 
@@ -47,15 +64,17 @@ def _hour(account: Account) -> str:
 
 def _show(found: list[Account], whole: dict[str, int], *, hours: bool) -> None:
     table = Table(box=None, pad_edge=False)
-    for heading in ("partition", *(["hour"] if hours else []), *COLUMNS):
+    columns = {name: shown for name, shown in COLUMNS.items() if name != "beyond_horizon" or whole[name]}
+    for heading in ("partition", *(["hour"] if hours else []), *columns.values()):
         table.add_column(heading, justify="left" if heading in ("partition", "hour") else "right")
     groups: dict[tuple[Any, ...], list[Account]] = defaultdict(list)
     for account in found:
         name = f"{account.topic}-{account.partition}"
         groups[(name, _hour(account)) if hours else (name,)].append(account)
     for names, members in groups.items():
-        table.add_row(*names, *(_number(n) for n in total(members).values()))
-    table.add_row("all", *([""] if hours else []), *(_number(n) for n in whole.values()), style="bold")
+        sums = total(members)
+        table.add_row(*names, *(_number(sums[name]) for name in columns))
+    table.add_row("all", *([""] if hours else []), *(_number(whole[name]) for name in columns), style="bold")
     out.print(table)
     unexplained = [f"{a.topic}-{a.partition}@{offset}" for a in found for offset in a.unexplained]
     for place in unexplained[:SHOWN]:

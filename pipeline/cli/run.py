@@ -12,6 +12,9 @@ from pipeline import crash, endpoints, logs, ready
 from pipeline.cli.output import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE, fail, settings
 from pipeline.config import Settings
 
+# When told to stop, the sink gives an answer of ClickHouse's so many seconds; the insert is repeated at the next start.
+SINK_PATIENCE_S = 3.0
+
 
 class Process(StrEnum):
     """What can be run."""
@@ -22,6 +25,7 @@ class Process(StrEnum):
     journey = "journey"
     sink = "sink"
     serve = "serve"
+    probe = "probe"
 
 
 def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None:
@@ -31,7 +35,13 @@ def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None
     """
     chosen = settings()
     logs.set_up(name.value, chosen.log_level)
-    runners = {Process.kafka: _kafka, Process.clickhouse: _clickhouse, Process.sink: _sink, Process.serve: _serve}
+    runners = {
+        Process.kafka: _kafka,
+        Process.clickhouse: _clickhouse,
+        Process.sink: _sink,
+        Process.serve: _serve,
+        Process.probe: _probe,
+    }
     try:
         crash.arm(os.environ)
         runners.get(name, lambda s: _stage(name.value, s))(chosen)
@@ -62,22 +72,37 @@ def _clickhouse(chosen: Settings) -> None:
 
 
 def _stage(name: str, chosen: Settings) -> None:
+    from pipeline.telemetry import telemetry
     from processors.agents import run as run_stage
 
-    run_stage(name, chosen, lambda: ready.say(chosen, name))
+    with telemetry(name, chosen) as own:
+        run_stage(own, lambda: ready.say(chosen, name, metrics=own.url))
 
 
 def _sink(chosen: Settings) -> None:
     from kafka.errors import InvalidSessionTimeoutError, KafkaError
 
-    from pipeline.rules import registry_of
+    from pipeline.rules import codec_of, registry_of
+    from pipeline.telemetry import telemetry
     from sinks.clickhouse import ClickHouse, Refused
-    from sinks.consumer import RecordUnreadable, Sink, SinkNames
+    from sinks.consumer import Sink
+    from sinks.decisions import Tolerance
+    from sinks.deduplication import DeduplicationMissing
     from sinks.ranges import Limits, PlanUnreadable
+    from sinks.reader import Reader, RecordUnreadable
+    from sinks.rejects import TooManyRefused
+    from sinks.subscription import SinkNames
 
-    stopping = threading.Event()
+    database, stopping = ClickHouse(chosen), threading.Event()
+
+    def stop(*_: object) -> None:
+        stopping.set()
+        patience = threading.Timer(SINK_PATIENCE_S, database.hang_up)
+        patience.daemon = True
+        patience.start()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, stop)
     names = SinkNames(
         endpoints.kafka(chosen),
         f"{chosen.topic_prefix}sink",
@@ -85,9 +110,17 @@ def _sink(chosen: Settings) -> None:
         chosen.session_timeout_s,
         instance=chosen.instance or None,
     )
-    sink = Sink(names, ClickHouse(chosen), registry_of(chosen), Limits(chosen.sink_batch_rows, chosen.sink_linger_ms))
+    limits = Limits(chosen.sink_batch_rows, chosen.sink_linger_ms)
+    tolerance = Tolerance(chosen.sink_refused_share, chosen.sink_refused_rows)
+    reader = Reader(chosen.topic_prefix, registry_of(chosen), codec_of(chosen))
     try:
-        sink.run(stopping.is_set, lambda: ready.say(chosen, "sink"))
+        with telemetry("sink", chosen) as own:
+            sink = Sink(names, database, reader, limits, tolerance)
+            sink.meter = own.meter
+            with own.watching(names.bootstrap, names.group, sink.assigned):
+                sink.run(stopping.is_set, lambda: ready.say(chosen, "sink", metrics=own.url))
+    except (TooManyRefused, DeduplicationMissing) as error:
+        fail(f"the sink stops: {error}", EX_CONFIG)
     except (Refused, RecordUnreadable, PlanUnreadable) as error:
         fail(f"the sink stops, because going on would lose something: {error}", EX_SOFTWARE)
     except InvalidSessionTimeoutError:
@@ -97,8 +130,22 @@ def _sink(chosen: Settings) -> None:
         fail(f"sink: Kafka at {names.bootstrap}: {error}", EX_UNAVAILABLE)
 
 
+def _probe(chosen: Settings) -> None:
+    from pipeline import probe
+    from pipeline.telemetry import telemetry
+    from schemas.registry import RegistryUnavailable, SchemaUnknown
+    from sinks.clickhouse import Refused
+
+    try:
+        with telemetry("probe", chosen) as own:
+            ready.say(chosen, "probe", metrics=own.url)
+            probe.run(chosen, own.registry)
+    except (Refused, RegistryUnavailable, SchemaUnknown) as error:
+        fail(f"probe: {error}", EX_UNAVAILABLE)
+
+
 def _serve(chosen: Settings) -> None:
-    from pipeline import lag
+    from pipeline import lag, supervisor
     from pipeline.serve.run import CannotListen
     from pipeline.serve.run import run as run_serve
 
@@ -108,7 +155,11 @@ def _serve(chosen: Settings) -> None:
         except (lag.LagUnknown, endpoints.NotRunning):
             return None
 
+    def restarts() -> dict[str, int]:
+        running = supervisor.status(chosen) or {"processes": []}
+        return {one["name"]: one["restarts"] for one in running["processes"]}
+
     try:
-        run_serve(chosen, behind)
+        run_serve(chosen, behind, restarts)
     except CannotListen as error:
         fail(str(error), EX_UNAVAILABLE)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from pipeline import endpoints, lag, supervisor
+from pipeline import endpoints, lag, supervisor, targets
 from pipeline.cli.output import as_json, out, settings
 from pipeline.config import Settings
 
@@ -36,6 +36,7 @@ def gather(chosen: Settings) -> dict[str, Any]:
         "clickhouse": known.clickhouse,
         "serve": known.serve,
         "processes": running["processes"],
+        "metrics": targets.metrics(chosen) if running["processes"] else {},
         "lag": {},
         "rates": {},
     }

@@ -17,7 +17,7 @@ from deploy.embedded.kafka_errors import EmbeddedKafkaError
 from deploy.embedded.kafka_jars import ensure_jars
 from pipeline import endpoints, supervisor
 from pipeline.cli.output import EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, err, fail, out, settings
-from pipeline.config import Settings
+from pipeline.config import PREFIX, PROBE_INTERVAL_S, Settings
 from pipeline.endpoints import Endpoints
 
 READY_TIMEOUT_S = 180.0
@@ -27,12 +27,18 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when all is ready; `touchstream down` ends it.")
     ] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Measure the whole path with a touchpoint of its own every ten seconds.")
+    ] = False,
 ) -> None:
     """Start Kafka, ClickHouse, the stages, the sink and the board, and keep them running.
 
     Example: touchstream up --detach
     """
     chosen = settings()
+    if probe and not chosen.probe_interval_s:
+        os.environ[f"{PREFIX}PROBE_INTERVAL_S"] = str(PROBE_INTERVAL_S)  # so every process of it knows
+        chosen = settings()
     fetch_kafka(chosen)
     if detach:
         show(start_detached(chosen))

@@ -6,6 +6,7 @@ from io import BytesIO
 import fastavro
 
 from pipeline.codec.columns import Columns, by_columns, parts
+from pipeline.codec.shapes import int_check
 from pipeline.codec.wire import Record, head, id_of, plain
 from pipeline.codec.writers import Writers
 from pipeline.events import Rejection
@@ -50,9 +51,12 @@ class Bodies:
     def __init__(self, schema: Schema) -> None:
         self.schema = plain(schema)
         self._parsed = fastavro.parse_schema(self.schema)
+        self._ints_fit = int_check(self.schema)
 
     def one(self, record: Record, head: bytes = b"") -> bytes:
         """The record behind what is to stand before it."""
+        if self._ints_fit:
+            self._ints_fit(record)
         out = BytesIO(head)
         out.seek(len(head))
         fastavro.schemaless_writer(out, self._parsed, record)

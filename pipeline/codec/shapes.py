@@ -1,9 +1,11 @@
-"""Which schemas the Arrow implementation takes, and which of their values may not be missing."""
+"""What can be said of a schema beforehand: whether the Arrow implementation takes it, and where its ints are."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from schemas.registry import Schema
 
+IntCheck = Callable[[Any], None]
 _SIMPLE: Final = frozenset(("boolean", "int", "long", "double", "string"))
 
 
@@ -31,22 +33,46 @@ def _is_array(node: Any) -> bool:
     return isinstance(node, dict) and node["type"] == "array"
 
 
-def required(array: Any, node: Any) -> None:
-    """Raises ValueError where an Arrow array has nothing although the schema asks for something: it would be written as empty."""
+def int_check(node: Any) -> IntCheck | None:
+    """What raises OverflowError where an `int` does not fit in its 32 bits, which fastavro does not look at. None: no ints."""
     if isinstance(node, list):
-        node, missing = node[1], array.null_count
-    elif array.null_count:
-        raise ValueError("a value is missing")
-    else:
-        missing = 0
+        checks = [check for check in map(int_check, node) if check]
+        return _if_there(checks[0]) if checks else None
     kind = node["type"] if isinstance(node, dict) else node
+    if isinstance(kind, dict | list):
+        return int_check(kind)
+    if kind == "int":
+        return _int_fits
     if kind == "record":
-        present = array.drop_null() if missing else array
-        for number, field in enumerate(node["fields"]):
-            required(present.field(number), field["type"])
-    elif kind == "array":
-        required(array.flatten(), node["items"])
-    elif kind == "map":
-        required(array.items, node["values"])
-    elif isinstance(kind, dict | list):
-        required(array, kind)
+        checked = [(field["name"], int_check(field["type"])) for field in node["fields"]]
+        return _fields_fit([(name, check) for name, check in checked if check])
+    if kind in ("array", "map"):
+        inner = int_check(node["items"] if kind == "array" else node["values"])
+        return inner and _items_fit(inner, kind)
+    return None
+
+
+def _int_fits(value: Any) -> None:
+    if isinstance(value, int) and not -(1 << 31) <= value < 1 << 31:
+        raise OverflowError("an int of more than 32 bits")
+
+
+def _if_there(check: IntCheck) -> IntCheck:
+    return lambda value: None if value is None else check(value)
+
+
+def _fields_fit(checks: list[tuple[str, IntCheck]]) -> IntCheck | None:
+    def check(record: Any) -> None:
+        for name, fits in checks:
+            if name in record:
+                fits(record[name])
+
+    return check if checks else None
+
+
+def _items_fit(fits: IntCheck, kind: str) -> IntCheck:
+    def check(items: Any) -> None:
+        for item in items.values() if kind == "map" else items:
+            fits(item)
+
+    return check

@@ -18,8 +18,6 @@ INT_BITS: Final = 32
 MOST_VALUES: Final = 10_000
 MOST_DEPTH: Final = 32
 NOT_AVRO: Final = (ValueError, IndexError, struct.error)
-_FLOAT: Final = struct.Struct("<f")
-_DOUBLE: Final = struct.Struct("<d")
 
 
 class NotAvro(ValueError):
@@ -79,12 +77,8 @@ def _int(data: bytes, at: int) -> tuple[int, int]:
     return (number >> 1) ^ -(number & 1), at
 
 
-def _float(data: bytes, at: int) -> tuple[float, int]:
-    return _FLOAT.unpack_from(data, at)[0], at + 4
-
-
-def _double(data: bytes, at: int) -> tuple[float, int]:
-    return _DOUBLE.unpack_from(data, at)[0], at + 8
+def _packed(layout: struct.Struct) -> Read:
+    return lambda data, at: (layout.unpack_from(data, at)[0], at + layout.size)
 
 
 def _bytes(data: bytes, at: int) -> tuple[bytes, int]:
@@ -210,8 +204,8 @@ _SIMPLE: Final = {
     "boolean": _Type(_boolean, 1, False),
     "int": _Type(_int, 1, 0),
     "long": _Type(_long, 1, 0),
-    "float": _Type(_float, 4),
-    "double": _Type(_double, 8),
+    "float": _Type(_packed(struct.Struct("<f")), 4),
+    "double": _Type(_packed(struct.Struct("<d")), 8),
     "bytes": _Type(_bytes, 1, b""),
     "string": _Type(_string, 1, ""),
 }

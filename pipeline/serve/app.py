@@ -14,19 +14,21 @@ from pipeline.serve.api import Context, router
 from pipeline.serve.board import pages
 from pipeline.serve.clickhouse import ClickHouse, Source
 from pipeline.serve.guard import Guard
-from pipeline.serve.hub import Hub, Lag
+from pipeline.serve.hub import Hub, Lag, Restarts
 from pipeline.serve.metrics import Metrics
 
 
-def create_api(settings: Settings, source: Source | None = None, lag: Lag | None = None) -> FastAPI:
+def create_api(
+    settings: Settings, source: Source | None = None, lag: Lag | None = None, restarts: Restarts | None = None
+) -> FastAPI:
     """The HTTP API alone. `source`: where rows come from, by default the ClickHouse of the settings.
 
-    `lag` tells how many records wait before each stage, or None when it cannot tell; it may block and must not raise. Raises
-    OSError when the installation's secret can be neither read nor made.
+    `lag` tells how many records wait before each stage, or None when it cannot tell, `restarts` how often each process was started
+    again; they may block and must not raise. Raises OSError when the installation's secret can be neither read nor made.
     """
     rows = source or ClickHouse(settings)
     metrics = Metrics()
-    hub = Hub(settings, rows, metrics, lag)
+    hub = Hub(settings, rows, metrics, lag, restarts)
 
     def stop_on_fault(polling: asyncio.Task[None]) -> None:
         # A board whose polling has died would go on showing old numbers: better none than that.
@@ -61,8 +63,10 @@ def create_api(settings: Settings, source: Source | None = None, lag: Lag | None
     return app
 
 
-def create_app(settings: Settings, source: Source | None = None, lag: Lag | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, source: Source | None = None, lag: Lag | None = None, restarts: Restarts | None = None
+) -> FastAPI:
     """The API with the board; see `create_api`. At most one in a process, because NiceGUI keeps its pages globally."""
-    app = create_api(settings, source, lag)
+    app = create_api(settings, source, lag, restarts)
     pages.attach(app, app.state.context, settings)
     return app

@@ -18,6 +18,7 @@ from pipeline.serve.periods import DEFAULT, HOUR_MS, PERIODS, Period
 from pipeline.serve.poller import Pace, Poller
 
 Lag = Callable[[], dict[str, int] | None]
+Restarts = Callable[[], dict[str, int]]
 
 RECENT_JOURNEYS: Final = 6
 CHANNELS: Final = ("call", "web", "email", "app", "chat", "sms", "letter", "social", "store", "device", "other")
@@ -37,12 +38,21 @@ class PeriodPollers:
 
 
 class Hub:
-    """All pollers. `lag` tells how many records wait before each stage, or None when it cannot; it may block and must not raise."""
+    """All pollers. `lag` tells how many records wait before each stage, or None when it cannot; `restarts` how often each process
+    was started again. Both may block and must not raise."""
 
-    def __init__(self, settings: Settings, source: Source, metrics: Metrics, lag: Lag | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        source: Source,
+        metrics: Metrics,
+        lag: Lag | None = None,
+        restarts: Restarts | None = None,
+    ) -> None:
         self._source = source
         self._metrics = metrics
         self._ask_lag = lag
+        self._ask_restarts = restarts
         self._gap_ms = settings.journey_gap_h * HOUR_MS
         self._topic_of = {c: settings.topic_prefix + topics.source_topic(c) for c in CHANNELS}
         self._started_at = time.time()
@@ -110,6 +120,9 @@ class Hub:
                 self._lag = await asyncio.to_thread(self._ask_lag)
                 waiting = self._lag is not None and any(self._lag.values())
                 self._lag_since = (self._lag_since or time.time()) if waiting else None
+                self._metrics.waits(self._lag)
+            if self._ask_restarts is not None:
+                self._metrics.restarted(await asyncio.to_thread(self._ask_restarts))
             fresh = self.freshness()
             self._metrics.freshness.set(float("nan") if fresh.age_s is None else fresh.age_s)
             self._metrics.silence.set(fresh.silent_s)

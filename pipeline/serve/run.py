@@ -16,7 +16,7 @@ import uvicorn
 
 from pipeline.config import Settings
 from pipeline.serve.app import create_app
-from pipeline.serve.hub import Lag
+from pipeline.serve.hub import Lag, Restarts
 
 log = logging.getLogger("touchstream.serve")
 
@@ -51,7 +51,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(settings: Settings, lag: Lag | None = None) -> None:
+def run(settings: Settings, lag: Lag | None = None, restarts: Restarts | None = None) -> None:
     """Serve the board and the API until SIGTERM or SIGINT, then stop within five seconds.
 
     Once it listens, the URL stands in `run/serve.json` under home; the file goes when the process does. Raises CannotListen, and
@@ -64,7 +64,7 @@ def run(settings: Settings, lag: Lag | None = None) -> None:
         log.warning("anyone who reaches %s can read personal data: there is no sign-in", settings.serve_host)
     # The driver logs a stack trace at every attempt; that ClickHouse is away is told once, by the pollers.
     logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)
-    app = create_app(settings, lag=lag)
+    app = create_app(settings, lag=lag, restarts=restarts)
     config = uvicorn.Config(
         app,
         log_config=None,

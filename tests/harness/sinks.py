@@ -4,22 +4,27 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from pipeline import endpoints, supervisor
+from pipeline.codec import codec_named
 from pipeline.config import Settings
 from pipeline.events import Amount, Answer, Identifier, Origin, Out, Raw
 from pipeline.topics import RESOLVED, SOURCES
 from processors import agents
 from processors.journey import JourneyFold
+from processors.store import Store
 from schemas.registry import FileRegistry
 from sinks.clickhouse import ClickHouse
-from sinks.consumer import Sink, SinkNames
+from sinks.consumer import USUAL_TOLERANCE, Sink
+from sinks.decisions import Tolerance
 from sinks.ranges import Limits
+from sinks.reader import Reader
 from sinks.rows import TABLES
+from sinks.subscription import SinkNames
 from tests.harness.records import encoded
 from tests.harness.waiting import until
 
@@ -43,7 +48,10 @@ class Bench:
 
     def write(self, touchpoints: int) -> None:
         """What resolve and journey would write for so many touchpoints, and a rejected record for each ten of them."""
-        resolve, journey = agents.resolve(self.settings).new_fold(), agents.journey(self.settings).new_fold()
+        resolve, journey = (
+            agents.resolve(self.settings).new_fold(Store()),
+            agents.journey(self.settings).new_fold(Store()),
+        )
         raws = [self._raw(next(self._numbers)) for _ in range(touchpoints)]
         outs = resolve.fold(raws)
         assert isinstance(journey, JourneyFold)
@@ -51,7 +59,7 @@ class Bench:
             mine = [out for out in outs if out.topic == RESOLVED and self._partition(out) == partition]
             origins = [Origin(RESOLVED, partition, n, 0) for n in range(len(mine))]
             outs += journey.fold([Raw(at, out.key, out.value) for at, out in zip(origins, mine, strict=True)])
-        self._send(outs)
+        self.send(outs)
         self.written += touchpoints - touchpoints // 10
 
     def _raw(self, number: int) -> Raw:
@@ -71,7 +79,8 @@ class Bench:
 
         return partition_of(out.key or b"", self.settings.topic_partitions)
 
-    def _send(self, outs: list[Out]) -> None:
+    def send(self, outs: list[Out]) -> None:
+        """Write records to their topics."""
         producer = KafkaProducer(bootstrap_servers=endpoints.kafka(self.settings), acks="all", linger_ms=5)
         for out in outs:
             name, where = self.settings.topic_prefix + out.topic, self._partition(out)
@@ -84,13 +93,21 @@ class Bench:
         prefix = self.settings.topic_prefix
         return SinkNames(endpoints.kafka(self.settings), f"{prefix}sink", prefix, SESSION_TIMEOUT_S, FETCH_BYTES)
 
-    def new(self, kind: type[Sink] = Sink, database: ClickHouse | None = None, limits: Limits = LIMITS) -> Sink:
+    def new(
+        self,
+        kind: type[Sink] = Sink,
+        database: ClickHouse | None = None,
+        group: str = "",
+        tolerance: Tolerance = USUAL_TOLERANCE,
+    ) -> Sink:
         """A sink, not begun."""
-        return kind(self.names(), database or ClickHouse(self.settings), FileRegistry(), limits)
+        names = replace(self.names(), group=group or self.names().group)
+        reader = Reader(names.prefix, FileRegistry(), codec_named("auto"))
+        return kind(names, database or ClickHouse(self.settings), reader, LIMITS, tolerance)
 
-    def committed(self) -> dict[TopicPartition, tuple[int, str]]:
+    def committed(self, group: str = "") -> dict[TopicPartition, tuple[int, str]]:
         """Offset and metadata of every partition for which the sinks have committed one."""
-        consumer = KafkaConsumer(bootstrap_servers=endpoints.kafka(self.settings), group_id=self.names().group)
+        consumer = KafkaConsumer(bootstrap_servers=endpoints.kafka(self.settings), group_id=group or self.names().group)
         tps = [
             TopicPartition(self.settings.topic_prefix + topic, p)
             for topic in TABLES
@@ -99,6 +116,19 @@ class Bench:
         found = {tp: consumer.committed(tp, metadata=True) for tp in tps}
         consumer.close()
         return {tp: (one.offset, one.metadata) for tp, one in found.items() if one is not None}
+
+    def drained(self, group: str = "") -> bool:
+        """Whatever is on the topics is behind the committed offsets, and no plan is left."""
+        consumer = KafkaConsumer(bootstrap_servers=endpoints.kafka(self.settings))
+        try:
+            topics = [self.settings.topic_prefix + topic for topic in TABLES]
+            ends = consumer.end_offsets(
+                [TopicPartition(topic, p) for topic in topics for p in range(self.settings.topic_partitions)]
+            )
+        finally:
+            consumer.close()
+        committed = self.committed(group)
+        return all(committed.get(tp) == (end, "") for tp, end in ends.items() if end)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows from the bench's own tables."""

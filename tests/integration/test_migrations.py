@@ -16,6 +16,11 @@ FIRST = "-- The first; a comment.\nCREATE TABLE one (n Int64) ENGINE = MergeTree
 SECOND = """CREATE TABLE two (n Int64) ENGINE = MergeTree ORDER BY n;
 CREATE MATERIALIZED VIEW one_to_two TO two AS SELECT n FROM one;
 """
+OURS = [f"{one.number:04}_{one.name}" for one in migrations.listed()]
+
+
+def applied() -> list[dict[str, object]]:
+    return [{"number": one.number, "name": one.name, "state": "applied"} for one in migrations.listed()]
 
 
 @pytest.fixture
@@ -81,18 +86,36 @@ def test_one_that_was_cut_off_is_applied_again_from_its_beginning(database: Clic
 def test_two_at_once_do_no_harm(separate: Installation) -> None:
     commands = [separate.begin("db", "migrate") for _ in range(2)]
     assert [command.wait(60) for command in commands] == [0, 0]
-    assert separate.told("db", "status") == [{"number": 1, "name": "pipeline", "state": "applied"}]
+    assert separate.told("db", "status") == applied()
 
 
 def test_the_commands_tell_where_it_stands(separate: Installation) -> None:
     pending = separate.run("db", "status")
-    assert (pending.returncode, pending.stdout) == (1, "pending  0001_pipeline\n")
-    applied = separate.run("db", "migrate")
-    assert (applied.returncode, applied.stdout) == (0, "applied  0001_pipeline\n")
-    assert separate.told("db", "status") == [{"number": 1, "name": "pipeline", "state": "applied"}]
+    assert (pending.returncode, pending.stdout) == (1, "".join(f"pending  {name}\n" for name in OURS))
+    done = separate.run("db", "migrate")
+    assert (done.returncode, done.stdout) == (0, "".join(f"applied  {name}\n" for name in OURS))
+    assert separate.told("db", "status") == applied()
     separate.query("INSERT INTO migrations (number, name, checksum) VALUES (1, 'pipeline', 'other')")
     refused = separate.run("db", "migrate")
     assert refused.returncode == 65
     assert refused.stderr == (
         "touchstream: applied before and changed since: 0001_pipeline. Write a new migration instead\n"
     )
+
+
+def test_arrivals_that_were_summed_before_are_counted_as_before(database: ClickHouse) -> None:
+    """And once more when the second migration is applied again, as after it was cut off."""
+    ours = migrations.listed()
+    migrations.migrate(database, ours[:1])
+    columns = "event_id, channel, source, cell, occurred_at, arrived_at, _topic, _partition, _offset"
+    rows = "SELECT toString(number), 'web', 'shop', 'c', now(), now() - number % 5, 't', number % 2, number FROM numbers(1000)"
+    database.query(f"INSERT INTO touchpoints ({columns}) {rows}")
+    before = database.query("SELECT second, channel, source, sum(touchpoints) FROM arrivals GROUP BY ALL ORDER BY ALL")
+    migrations.migrate(database, ours)
+    for statement in ours[1].statements():
+        database.query(migrations._repeatable(statement))
+    after = database.query("SELECT second, channel, source, touchpoints FROM arrivals ORDER BY ALL")
+    assert after == before
+    assert sum(row[3] for row in after) == 1000
+    assert {"arrivals", "arrival_offsets", "arrival_offsets_view"} <= tables(database)
+    assert "arrivals_view" not in tables(database)

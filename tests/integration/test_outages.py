@@ -8,6 +8,7 @@ import pytest
 
 from tests.harness.installation import STAGES, Installation, Maker
 from tests.harness.load import Load, check_everything
+from tests.harness.scraping import fetched
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
@@ -51,6 +52,9 @@ def test_everything_goes_on_when_kafka_was_killed_or_froze(installation: Install
     wait_for_rows(installation, 1000)
     check_everything(installation, load.end(PATIENCE_S))
     assert {name: installation.supervised()[name]["restarts"] for name in STAGES} == dict.fromkeys(STAGES, 0)
+    addresses = installation.told("status")["metrics"]
+    known = "touchstream_lag_seconds{"
+    until(lambda: all(known in fetched(addresses[name]) for name in STAGES), 30, "all know their lag again")
 
 
 def test_everything_goes_on_when_clickhouse_was_killed_or_froze(installation: Installation) -> None:

@@ -1,6 +1,5 @@
 """Every record survives the wire, and every version of a schema is read as ours."""
 
-import copy
 from typing import Any
 
 import fastavro
@@ -11,32 +10,14 @@ from hypothesis import given
 from pipeline.codec import HEAD_BYTES, Decoder, Encoder, plain
 from pipeline.events import Origin, Reason, Rejection, Resolved
 from processors.resolve import Admitted, ResolvedWriter, added
-from schemas.registry import Schema, SchemaUnknown, catalogue_of_files, load
+from schemas.registry import Schema, load
+from tests.harness.codecs import RECORDS, Registered, newer
 from tests.harness.touchpoints import REGISTRY, Record, any_record, encoder, touchpoint, wire
 
-RECORDS = sorted({record for record, _ in catalogue_of_files().values()})
 ORIGINS = st.builds(
     Origin, st.text("abc.", max_size=9), st.integers(0, 99), st.integers(0, 1 << 60), st.integers(0, 1 << 45)
 )
 RESOLVED = st.builds(Resolved, st.text("p_0", max_size=9), st.text("c:0", max_size=9), st.integers(0, 9), ORIGINS)
-
-
-class Registered:
-    """A registry in memory; ours is the schema under 1."""
-
-    def __init__(self, schemas: dict[int, Any]) -> None:
-        self._schemas = schemas
-
-    def schema(self, schema_id: int) -> Schema:
-        """See Registry."""
-        if schema_id not in self._schemas:
-            raise SchemaUnknown(str(schema_id))
-        found: Schema = self._schemas[schema_id]
-        return found
-
-    def schema_id(self, record: str, subject: str) -> int:
-        """See Registry."""
-        return 1
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -58,15 +39,6 @@ def test_the_short_way_of_writing_gives_the_same_bytes(record: Record, resolved:
     assert writer.write_all([(wire(record), Admitted(record, resolved))]) == [
         whole.encode({**record, **added(resolved)})
     ]
-
-
-def newer() -> Schema:
-    """A touchpoint of a later version: one field more, one channel more."""
-    schema = copy.deepcopy(load("touchpoint"))
-    fields = {field["name"]: field for field in schema["fields"]}
-    fields["channel"]["type"]["symbols"].append("hologram")
-    schema["fields"].insert(0, {"name": "mood", "type": ["null", "string"], "default": None})
-    return schema
 
 
 @given(any_record("touchpoint"), RESOLVED, st.booleans())

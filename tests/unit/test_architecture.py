@@ -21,24 +21,39 @@ KAFKA = {
     "pipeline/partitions.py",
     "pipeline/produce.py",
     "pipeline/rawlog.py",
+    "pipeline/standing.py",
     "pipeline/topics_admin.py",
     "processors/changelog.py",
     "processors/transaction.py",
     "sinks/consumer.py",
+    "sinks/rejects.py",
+    "sinks/subscription.py",
 }
 CLICKHOUSE = {"sinks/clickhouse.py"}
 PURE = {
     *(
         f"processors/{name}.py"
-        for name in ("validate", "dedupe", "runs", "policies", "scores", "intervals", "cell", "person", "state")
+        for name in (
+            "validate",
+            "dedupe",
+            "runs",
+            "policies",
+            "scores",
+            "intervals",
+            "cell",
+            "person",
+            "state",
+            "store",
+        )
     ),
     *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals", "poison")),
-    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics")),
+    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "watchdog")),
     *(
         f"pipeline/codec/{name}.py"
-        for name in ("arrow", "choice", "columns", "reference", "shapes", "strict", "wire", "writers")
+        for name in ("arrays", "arrow", "choice", "columns", "reference", "shapes", "strict", "wire", "writers")
     ),
     "sinks/ranges.py",
+    "sinks/decisions.py",
     "sinks/rows.py",
     "schemas/namespaces.py",
 }

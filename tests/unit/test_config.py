@@ -145,6 +145,16 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert LONG_SECRET not in repr(settings) + str(found)
 
 
+def test_a_codec_that_is_not_installed_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to install; `auto` does without it."""
+    monkeypatch.setattr("pipeline.config.find_spec", lambda _: None)
+    monkeypatch.setenv("TOUCHSTREAM_CODEC", "arrow")
+    with pytest.raises(ConfigError, match=r"codec: .*needs pyarrow and pyruhvro: install touchstream\[arrow\]"):
+        load()
+    monkeypatch.setenv("TOUCHSTREAM_CODEC", "auto")
+    assert load().codec == "auto"
+
+
 def test_every_setting_is_described() -> None:
     """A sentence for each."""
     for name, field in Settings.model_fields.items():

@@ -1,14 +1,57 @@
 """Accounting: every record of a made-up log is named as what it is, and nothing else is."""
 
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
 import pytest
 
 from pipeline.codec import Decoder
 from pipeline.events import Raw
-from pipeline.reconcile import Account, Evidence, Place, reconcile, total
+from pipeline.reconcile import REJECTED, STORED, Account, Reconciliation, Twin, total
 from tests.harness.touchpoints import HOUR, NOW, REGISTRY, SOURCE, raw, touchpoint, wire
 
 DECODER = Decoder("touchpoint", REGISTRY)
 OTHER = "cx.touchpoints.call.v1"
+HORIZON_H = 24
+Place = tuple[str, int, int]
+
+
+@dataclass(slots=True)
+class Tables:
+    """Evidence made up from the places of stored and rejected records; `records` is the log that they are places of."""
+
+    stored: frozenset[Place]
+    rejected: frozenset[Place]
+    records: list[Raw]
+
+    def fates(self, topic: str, partition: int, first: int, last: int) -> list[int]:
+        """See Evidence."""
+        found = [(topic, partition, offset) for offset in range(first, last + 1)]
+        return [STORED * (one in self.stored) + REJECTED * (one in self.rejected) for one in found]
+
+    def twins(self, topic: str, partition: int, event_ids: Collection[str]) -> dict[str, Twin]:
+        """See Evidence."""
+        found: dict[str, Twin] = {}
+        for one in self.records:  # in order, so the newest stays
+            record, at = DECODER.decode(one.value), one.origin
+            here = (at.topic, at.partition) == (topic, partition) and (topic, partition, at.offset) in self.stored
+            if here and isinstance(record, dict) and record["event_id"] in event_ids:
+                found[record["event_id"]] = Twin(at.offset, at.arrived_at)
+        return found
+
+
+def reconcile(
+    records: Iterable[Raw], stored: frozenset[Place], rejected: frozenset[Place] = frozenset(), size: int = 2
+) -> list[Account]:
+    """Accounts of a log that is taken in chunks of so many records."""
+    in_order = sorted(records, key=lambda one: (one.origin.topic, one.origin.partition, one.origin.offset))
+    reconciliation = Reconciliation(Tables(stored, rejected, in_order), DECODER, HORIZON_H)
+    for _, group in groupby(in_order, key=lambda one: (one.origin.topic, one.origin.partition)):
+        members = list(group)
+        for n in range(0, len(members), size):
+            reconciliation.take(members[n : n + size])
+    return reconciliation.accounts()
 
 
 def log(*event_ids: str, place: tuple[str, int] = (SOURCE, 0), hour: int = 0) -> list[Raw]:
@@ -33,10 +76,11 @@ def sums(account: Account) -> tuple[int, int, int, int, list[int]]:
     return account.received, account.stored, account.rejected, account.duplicate, account.unexplained
 
 
-def test_everything_explained() -> None:
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_everything_explained(size: int) -> None:
     """Stored, rejected and duplicates, before and after the one that is stored."""
     records = log("a", "b", "", "a", "b")
-    found = reconcile(records, Evidence(places(0, 4), places(2)), DECODER)
+    found = reconcile(records, places(0, 4), places(2), size)
     assert sums(only(found)) == (5, 2, 1, 2, [])
     assert total(found)["unexplained"] == 0
 
@@ -48,7 +92,7 @@ def test_everything_explained() -> None:
         ((0,), (2,), [1, 3]),
         ((1,), (2,), [0]),
         ((0, 1, 2), (2,), [2]),
-        ((0, 1), (1, 2), [1, 3]),
+        ((0, 1), (1, 2), [1]),
         ((), (), [0, 1, 2, 3]),
     ],
 )
@@ -56,7 +100,7 @@ def test_what_is_lost_or_told_twice_is_named(
     stored: tuple[int, ...], rejected: tuple[int, ...], unexplained: list[int]
 ) -> None:
     """Offsets 0 and 1 are two events, 2 cannot be read, 3 is offset 1 again."""
-    found = reconcile(log("a", "b", "", "b"), Evidence(places(*stored), places(*rejected)), DECODER)
+    found = reconcile(log("a", "b", "", "b"), places(*stored), places(*rejected))
     account = only(found)
     assert sorted(account.unexplained) == unexplained
     assert account.received == account.stored + account.rejected + account.duplicate + len(unexplained)
@@ -64,13 +108,13 @@ def test_what_is_lost_or_told_twice_is_named(
 
 def test_a_duplicate_of_a_lost_event_is_lost() -> None:
     """Nobody stored it, so nobody may call it a duplicate."""
-    assert only(reconcile(log("a", "a"), Evidence(places(), places()), DECODER)).unexplained == [0, 1]
+    assert only(reconcile(log("a", "a"), places())).unexplained == [0, 1]
 
 
 def test_a_duplicate_lies_in_the_same_partition() -> None:
     """The same event id elsewhere explains nothing: deduplication looks at one partition."""
     records = log("a") + log("a", place=(OTHER, 0)) + log("a", place=(SOURCE, 1))
-    found = reconcile(records, Evidence(places(0), places()), DECODER)
+    found = reconcile(records, places(0))
     assert {(a.topic, a.partition): a.unexplained for a in found} == {
         (SOURCE, 0): [],
         (OTHER, 0): [0],
@@ -80,14 +124,40 @@ def test_a_duplicate_lies_in_the_same_partition() -> None:
 
 def test_places_of_other_records_explain_nothing() -> None:
     """Neither another topic's nor another partition's offsets."""
-    evidence = Evidence(places(0, topic=OTHER) | places(0, partition=1), places(1, topic=OTHER))
-    assert only(reconcile(log("a", ""), evidence, DECODER)).unexplained == [0, 1]
+    stored, rejected = places(0, topic=OTHER) | places(0, partition=1), places(1, topic=OTHER)
+    assert only(reconcile(log("a", ""), stored, rejected)).unexplained == [0, 1]
 
 
 def test_hours_of_arrival_have_accounts_of_their_own() -> None:
     """In order, whatever the order of the records; a duplicate counts where it arrived."""
     late = [raw(wire(touchpoint(event_id="a")), 7, NOW + 3 * HOUR)]
-    found = reconcile([*late, *log("a")], Evidence(places(0), places()), DECODER)
+    found = reconcile([*late, *log("a")], places(0))
     assert [a.hour for a in found] == [NOW // HOUR, NOW // HOUR + 3]
     assert [sums(a) for a in found] == [(1, 1, 0, 0, []), (1, 0, 0, 1, [])]
-    assert total(found) == {"received": 2, "stored": 1, "rejected": 0, "duplicate": 1, "erased": 0, "unexplained": 0}
+    sums_of_all = {"received": 2, "stored": 1, "rejected": 0, "duplicate": 1, "erased": 0}
+    assert total(found) == {**sums_of_all, "beyond_horizon": 0, "unexplained": 0}
+
+
+def arrivals(*hours: int) -> list[Raw]:
+    """One event that arrives in these hours, at offsets from 0 on."""
+    return [raw(wire(touchpoint(event_id="a")), n, NOW + hour * HOUR) for n, hour in enumerate(hours)]
+
+
+@pytest.mark.parametrize(
+    ("hours", "stored", "beyond"),
+    [
+        ((0, 24), 0, 0),
+        ((0, 25), 1, 1),
+        ((0, 20, 30), 2, 1),
+        ((0, 20, 30, 31), 2, 1),
+        ((0, 30, 60), 2, 2),
+        ((0, 1, 30, 31, 60, 61), 4, 2),
+    ],
+)
+def test_duplicates_beyond_the_horizon_are_told_from_the_others(
+    hours: tuple[int, ...], stored: int, beyond: int
+) -> None:
+    """The stage takes what comes again after more than 24 hours for new, and the newest of these is the row that stays."""
+    whole = total(reconcile(arrivals(*hours), places(stored)))
+    assert (whole["stored"], whole["duplicate"], whole["beyond_horizon"]) == (1, len(hours) - 1, beyond)
+    assert whole["unexplained"] == 0

@@ -8,7 +8,17 @@ from typing import Any, ClassVar
 
 import pytest
 
-from schemas.registry import FileRegistry, HttpRegistry, RegistryUnavailable, SchemaUnknown, catalogue_of_files, load
+from schemas.registry import (
+    MOST_BYTES,
+    UNKNOWN_S,
+    FileRegistry,
+    HttpRegistry,
+    RegistryUnavailable,
+    SchemaUnknown,
+    SchemaUnusable,
+    catalogue_of_files,
+    load,
+)
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -91,6 +101,33 @@ def test_a_schema_that_cannot_be_had_is_unknown(server: str, answer: bytes) -> N
         HttpRegistry(server).schema(7)
 
 
+def test_an_unknown_id_is_not_asked_for_again_at_once(server: str) -> None:
+    """A flood of records under it costs one question; after a while there is another, and the answer may have changed."""
+    now = 100.0
+    Answers.raw = response({}, 404)
+    registry = HttpRegistry(server, clock=lambda: now)
+    for _ in range(50):
+        with pytest.raises(SchemaUnknown):
+            registry.schema(7)
+    assert len(Answers.asked) == 1
+    with pytest.raises(SchemaUnknown):
+        registry.schema(8)
+    assert len(Answers.asked) == 2
+    now += UNKNOWN_S
+    Answers.raw = response({"schema": json.dumps(load("touchpoint"))})
+    assert registry.schema(7) == load("touchpoint")
+
+
+@pytest.mark.parametrize(
+    "schema", ["[" * 200_000 + "]" * 200_000, " " * MOST_BYTES + "{}"], ids=["nested without end", "too large"]
+)
+def test_a_schema_that_nobody_should_read_is_said_to_be_one(server: str, schema: str) -> None:
+    """And ends nothing."""
+    Answers.raw = response({"schema": schema})
+    with pytest.raises(SchemaUnusable):
+        HttpRegistry(server).schema(7)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -103,6 +140,7 @@ def test_a_schema_that_cannot_be_had_is_unknown(server: str, answer: bytes) -> N
         b"HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\n[]",
         b"HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\n{}",
         b"HTTP/1.1 200 X\r\nContent-Length: 12\r\n\r\n" + b'{"schema":1}',
+        b"HTTP/1.1 200 X\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000,
     ],
     ids=[
         "fault",
@@ -114,6 +152,7 @@ def test_a_schema_that_cannot_be_had_is_unknown(server: str, answer: bytes) -> N
         "a list",
         "no schema",
         "a number",
+        "nesting without end",
     ],
 )
 def test_a_registry_in_trouble_is_worth_another_try(server: str, answer: bytes) -> None:

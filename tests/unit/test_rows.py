@@ -102,7 +102,7 @@ def test_a_record_that_resolve_rejected_is_told_in_full() -> None:
         "reason": "decode",
         "field": "",
         "expected": "a record of the schema",
-        "got": "EOFError",
+        "got": "bytes that are none",
         "schema_id": 1,
         "attempt": 1,
         "key": b"key",

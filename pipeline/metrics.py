@@ -1,0 +1,281 @@
+"""Every metric's name, with a word for the operator. `docs/metrics.md` is made from it.
+
+Labels hold names of topics, tables, steps and codes, and never anything of a person. How a process measures itself: `meter.py`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+# Seconds. Steps of a batch take milliseconds, outages minutes.
+FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SLOW: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+STEPS: Final = ("decode", "fold", "encode", "transaction")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One metric: name without the suffix that Prometheus adds, what it says, and when the operator should look at it."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    meaning: str
+    watch: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = FAST
+
+    @property
+    def shown(self) -> str:
+        """The name as it is scraped, with its labels."""
+        suffix = "_total" if self.kind == "counter" else ""
+        return f"{self.name}{suffix}" + (f"{{{','.join(self.labels)}}}" if self.labels else "")
+
+
+LAG_RECORDS: Final = Series(
+    "touchstream_lag_records",
+    "gauge",
+    "Records that wait in this process's partitions of a topic; transaction markers among them count, too.",
+    "It grows for minutes: the process is too slow or stands still; start one more worker.",
+    ("topic",),
+)
+LAG_SECONDS: Final = Series(
+    "touchstream_lag_seconds",
+    "gauge",
+    "How long the oldest waiting record of a topic has been waiting since it was written; 0 when none waits.",
+    "Above what the board's readers accept; the first thing to alert on.",
+    ("topic",),
+)
+STAGE_RECORDS: Final = Series(
+    "touchstream_stage_records", "counter", "Records applied.", "Its rate is the stage's speed."
+)
+STAGE_TRANSACTIONS: Final = Series(
+    "touchstream_stage_transactions",
+    "counter",
+    "Transactions committed.",
+    "Records for each transaction: below some hundred under load, transactions cost more than the work.",
+)
+STAGE_STEP_SECONDS: Final = Series(
+    "touchstream_stage_step_seconds",
+    "histogram",
+    "Time of one batch by step: decode, fold, encode, and transaction (produce, offsets and commit).",
+    "Says where a slow stage spends its time; `transaction` rises with a slow broker.",
+    ("step",),
+)
+STAGE_RETRIES: Final = Series(
+    "touchstream_stage_retries",
+    "counter",
+    "Batches tried again, by cause: kafka, fenced, registry.",
+    "Any growth has a line in the log; nothing is lost.",
+    ("reason",),
+)
+STAGE_OPEN_LANES: Final = Series(
+    "touchstream_stage_open_lanes",
+    "gauge",
+    "Partitions that are restored and at work here.",
+    "Over all workers it is the number of partitions; less for long: a partition does not come up.",
+)
+STAGE_STATE_ITEMS: Final = Series(
+    "touchstream_stage_state_items",
+    "gauge",
+    "What the state holds: event ids (resolve) or persons (journey).",
+    "Grows with the horizon's traffic, then stays level.",
+)
+STAGE_STATE_BYTES: Final = Series(
+    "touchstream_stage_state_bytes",
+    "gauge",
+    "Packed size of the state.",
+    "Against the machine's memory; add workers before it is full.",
+)
+STAGE_RESTORED_RECORDS: Final = Series(
+    "touchstream_stage_restored_records",
+    "counter",
+    "Changelog records read back.",
+    "Growth without a restart or a new worker: the group rebalances.",
+)
+STAGE_RESTORE_SECONDS: Final = Series(
+    "touchstream_stage_restore_seconds",
+    "histogram",
+    "Time until a partition's state was read back.",
+    "It is the pause that a restart costs.",
+    buckets=SLOW,
+)
+VERDICTS: Final = Series(
+    "touchstream_resolve_verdicts",
+    "counter",
+    "What became of source records: admitted, duplicate, or the reason of a rejection (docs/rejections.md).",
+    "A reason that grows: a source sends what is not a touchpoint.",
+    ("verdict",),
+)
+SINK_ROWS: Final = Series(
+    "touchstream_sink_rows", "counter", "Rows inserted, by table.", "Its rate is the sink's speed.", ("table",)
+)
+SINK_INSERT_SECONDS: Final = Series(
+    "touchstream_sink_insert_seconds",
+    "histogram",
+    "Time of one insert, by table.",
+    "It rises: ClickHouse is busy merging or short of memory.",
+    ("table",),
+    SLOW,
+)
+SINK_FAILURES: Final = Series(
+    "touchstream_sink_insert_failures",
+    "counter",
+    "Inserts or commits that failed and are tried again, by cause: clickhouse, commit.",
+    "Any growth has a line in the log; nothing is lost.",
+    ("reason",),
+)
+SINK_BACKING_OFF: Final = Series(
+    "touchstream_sink_backing_off",
+    "gauge",
+    "1 from a failure until the next insert that works.",
+    "1 for more than a minute: ClickHouse is away or refuses for now.",
+)
+SINK_ROWS_REJECTED: Final = Series(
+    "touchstream_sink_rows_rejected",
+    "counter",
+    "Rows that ClickHouse would not take and that were put aside, by table.",
+    "Any growth: see `touchstream rejected`; a table and a record do not fit together.",
+    ("table",),
+)
+SINK_QUERYABLE_SECONDS: Final = Series(
+    "touchstream_sink_queryable_seconds",
+    "histogram",
+    "From the arrival of a touchpoint on Kafka until it can be queried; the oldest touchpoint of each insert.",
+    "The latency of the whole path on real traffic.",
+    buckets=SLOW,
+)
+PROBE_SECONDS: Final = Series(
+    "touchstream_probe_seconds",
+    "histogram",
+    "From sending a probe until it can be queried in ClickHouse.",
+    "The latency of the whole path, also without traffic.",
+    buckets=SLOW,
+)
+PROBES: Final = Series(
+    "touchstream_probes",
+    "counter",
+    "Probes by outcome: visible, overdue (not seen within a minute), unsent (Kafka did not take it).",
+    "Any but `visible`: the path is broken or far behind.",
+    ("outcome",),
+)
+SERVE_WAITING: Final = Series(
+    "touchstream_serve_waiting_records",
+    "gauge",
+    "Records that wait before a stage or the sink, seen from outside, so also when that process is gone.",
+    "As `touchstream_lag_records`; here a process that is down shows.",
+    ("stage",),
+)
+SERVE_RESTARTS: Final = Series(
+    "touchstream_serve_process_restarts",
+    "gauge",
+    "How often the supervisor has started a process again since `up`.",
+    "Any growth has a line with the cause in the log.",
+    ("process",),
+)
+SERVE_REQUESTS: Final = Series(
+    "touchstream_serve_requests",
+    "counter",
+    "Requests answered, by route template and HTTP status.",
+    "Status 5xx: ClickHouse does not answer.",
+    ("route", "status"),
+)
+SERVE_REQUEST_SECONDS: Final = Series(
+    "touchstream_serve_request_seconds",
+    "histogram",
+    "Time until a request was answered.",
+    "Slow routes: ClickHouse is busy.",
+    ("route",),
+)
+SERVE_POLL_SECONDS: Final = Series(
+    "touchstream_serve_poll_seconds",
+    "histogram",
+    "Time that one polled question to ClickHouse took.",
+    "Above 0.5 s the board asks less often.",
+    ("query",),
+)
+SERVE_POLL_ERRORS: Final = Series(
+    "touchstream_serve_poll_errors",
+    "counter",
+    "Polled questions that ClickHouse did not answer.",
+    "Any growth: a part of the board is old.",
+    ("query",),
+)
+SERVE_FRESHNESS: Final = Series(
+    "touchstream_serve_freshness_seconds",
+    "gauge",
+    "Age of the newest stored touchpoint by arrival; NaN before there is one.",
+    "High with traffic: the path is behind. High without: nobody sends.",
+)
+SERVE_SILENCE: Final = Series(
+    "touchstream_serve_clickhouse_silent_seconds",
+    "gauge",
+    "Seconds since ClickHouse last answered the board.",
+    "Above 30 the board shows a banner.",
+)
+SERVE_WATCHERS: Final = Series(
+    "touchstream_serve_watchers", "gauge", "Pages open on the board.", "Each adds to what the board asks."
+)
+
+BY_PROCESS: Final[dict[str, tuple[Series, ...]]] = {
+    "resolve, journey and sink": (LAG_RECORDS, LAG_SECONDS),
+    "resolve and journey": (
+        STAGE_RECORDS,
+        STAGE_TRANSACTIONS,
+        STAGE_STEP_SECONDS,
+        STAGE_RETRIES,
+        STAGE_OPEN_LANES,
+        STAGE_STATE_ITEMS,
+        STAGE_STATE_BYTES,
+        STAGE_RESTORED_RECORDS,
+        STAGE_RESTORE_SECONDS,
+    ),
+    "resolve": (VERDICTS,),
+    "sink": (
+        SINK_ROWS,
+        SINK_INSERT_SECONDS,
+        SINK_FAILURES,
+        SINK_BACKING_OFF,
+        SINK_ROWS_REJECTED,
+        SINK_QUERYABLE_SECONDS,
+    ),
+    "probe": (PROBE_SECONDS, PROBES),
+    "serve": (
+        SERVE_WAITING,
+        SERVE_RESTARTS,
+        SERVE_FRESHNESS,
+        SERVE_SILENCE,
+        SERVE_POLL_SECONDS,
+        SERVE_POLL_ERRORS,
+        SERVE_REQUESTS,
+        SERVE_REQUEST_SECONDS,
+        SERVE_WATCHERS,
+    ),
+}
+
+
+def as_markdown() -> str:
+    """The page of metrics."""
+    parts = "\n".join(f"\n## {process}\n{_table(series)}" for process, series in BY_PROCESS.items())
+    return f"""# Metrics
+
+Every process offers `/metrics` for Prometheus and `/healthz` on 127.0.0.1; `touchstream status --json` says where, `up` writes it
+to `run/prometheus.json` in the home as targets for Prometheus' `file_sd_configs`, with the label `process`
+([`deploy/prometheus`](../deploy/prometheus)). `TOUCHSTREAM_METRICS_PORT` sets the ports: resolve takes it, journey the next one,
+then the sink, then the probe; 0 means free ones. `serve` has its own under the board's address.
+
+Times are in seconds, sizes in bytes. A histogram is scraped as `_bucket`, `_sum` and `_count`. Labels hold names of topics, tables,
+steps and codes, and never anything of a person. Each process adds Prometheus' usual `process_*` series of itself.
+{parts}
+
+## End to end
+`touchstream_sink_queryable_seconds` measures real traffic. A probe measures also when there is none: `touchstream up --probe` (or
+`TOUCHSTREAM_PROBE_INTERVAL_S=10`) sends a touchpoint of the installation's own every ten seconds and waits until it can be queried.
+It goes the way of every touchpoint, because a way of its own would measure something else. So it is stored and counted like one:
+source `touchstream`, type `probe.sent`, channel `other`, one person with the identifier `probe:installation`. That is why it is off
+unless you ask for it.
+"""
+
+
+def _table(series: Iterable[Series]) -> str:
+    rows = "\n".join(f"| `{one.shown}` | {one.kind} | {one.meaning} | {one.watch} |" for one in series)
+    return f"| series | kind | what it says | when to look |\n| --- | --- | --- | --- |\n{rows}"

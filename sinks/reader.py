@@ -1,0 +1,70 @@
+"""From the records of a partition to the rows of its table."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pipeline.codec import Codec
+from pipeline.events import Rejection
+from schemas.registry import Registry
+from sinks.rows import TABLES, Record, Row, Table, Where, rejected_record
+
+
+class RecordUnreadable(Exception):
+    """A record that one of our own stages wrote cannot be read: a fault of this installation that must stop the sink."""
+
+
+class Reader:
+    """Knows for every topic its table and how its records are read. `prefix` is that of the topics."""
+
+    def __init__(self, prefix: str, registry: Registry, codec: Codec) -> None:
+        self._tables = {prefix + topic: table for topic, table in TABLES.items()}
+        self._decoders = {t.record: codec.decoder(t.record, registry) for t in TABLES.values() if t.record}
+
+    @property
+    def topics(self) -> list[str]:
+        """Every topic that has a table."""
+        return sorted(self._tables)
+
+    def table(self, topic: str) -> Table:
+        """The table of a topic."""
+        return self._tables[topic]
+
+    def content(self, record: Any) -> Record:
+        """What a record of Kafka says. Raises RecordUnreadable, RegistryUnavailable."""
+        table = self._tables[record.topic]
+        if table.record is None:
+            return rejected_record(dict(record.headers), record.key, record.value, record.timestamp)
+        found = self._decoders[table.record].decode(record.value)
+        if isinstance(found, Rejection):
+            raise RecordUnreadable(f"{record.topic}-{record.partition}@{record.offset}: {found.reason}")
+        return found
+
+    def columns(self, records: list[Any]) -> list[Sequence[Any]]:
+        """The rows of records of one topic, by columns; empty without rows. Raises RecordUnreadable, RegistryUnavailable."""
+        if not records:
+            return []
+        table, topic, partition = self._tables[records[0].topic], records[0].topic, records[0].partition
+        if table.record is None or not table.fields:
+            return list(zip(*self._rows(table, records), strict=True))
+        found = self._decoders[table.record].decode_columns([record.value for record in records])
+        for place, why in found.rejected:
+            raise RecordUnreadable(f"{topic}-{partition}@{records[place].offset}: {why.reason}")
+        many = len(records)
+        where = ([topic] * many, [partition] * many, [record.offset for record in records])
+        return [*(found.by_name[name] for name in table.fields), *where]
+
+    def _rows(self, table: Table, records: list[Any]) -> list[Row]:
+        rows: list[Row] = []
+        for record, content in zip(records, self._contents(table, records), strict=True):
+            rows.extend(table.rows(content, Where(record.topic, record.partition, record.offset)))
+        return rows
+
+    def _contents(self, table: Table, records: list[Any]) -> Iterable[Record]:
+        if table.record is None:
+            yield from map(self.content, records)
+            return
+        found = self._decoders[table.record].decode_all([record.value for record in records])
+        for record, content in zip(records, found, strict=True):
+            if isinstance(content, Rejection):
+                raise RecordUnreadable(f"{record.topic}-{record.partition}@{record.offset}: {content.reason}")
+            yield content

@@ -1,0 +1,76 @@
+"""The sink's place in its consumer group: how it connects, and what it is told of partitions that come and go."""
+
+import sys
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+
+METADATA_MS: Final = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class SinkNames:
+    """Where the sink reads: broker, group, prefix of topics; how long it may be silent before it loses its partitions; about how
+    many bytes it fetches at once; and its own name in the group, under which it takes up its partitions again."""
+
+    bootstrap: str
+    group: str
+    prefix: str
+    session_timeout_s: float
+    fetch_bytes: int = 16 << 20
+    instance: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a rebalance has taken from us or given to us."""
+
+    revoked: frozenset[TopicPartition] = frozenset()
+    assigned: frozenset[TopicPartition] = frozenset()
+
+
+def connect(names: SinkNames) -> Any:
+    """A consumer with no topics yet. Raises KafkaError."""
+    return KafkaConsumer(
+        bootstrap_servers=names.bootstrap.split(","),
+        group_id=names.group,
+        group_instance_id=names.instance,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        partition_assignment_strategy=[RangePartitionAssignor()],
+        # A poll takes all that was fetched: kafka-python never gives out what is left of a partition's records when the
+        # partition is paused between two polls, and fetches nothing more of it.
+        max_poll_records=sys.maxsize,
+        fetch_max_bytes=names.fetch_bytes,
+        max_partition_fetch_bytes=min(4 << 20, names.fetch_bytes),
+        fetch_max_wait_ms=100,
+        metadata_max_age_ms=METADATA_MS,
+        session_timeout_ms=int(names.session_timeout_s * 1000),
+        heartbeat_interval_ms=int(names.session_timeout_s * 1000 / 3),
+    )
+
+
+class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Called on the client's own thread, where nothing may block: it only notes what has changed."""
+
+    def __init__(self, changes: deque[Change], consumer: Any) -> None:
+        self._changes = changes
+        self._consumer = consumer
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        # Nothing is fetched before `_heed` has sought the offset where to begin; it would be fetched and unpacked in vain.
+        self._consumer.pause(*assigned)
+        self._changes.append(Change(assigned=frozenset(assigned)))
+
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        self._changes.append(Change(revoked=frozenset(revoked)))
+        # When the topics' metadata is the reason to join again and a poll ends before the join does, kafka-python takes the join
+        # for done at the next poll and never takes in its result. With this it asks until the join has ended.
+        self._consumer._coordinator.request_rejoin()
+
+    def on_partitions_lost(self, lost: Any) -> None:
+        self._changes.append(Change(revoked=frozenset(lost)))

@@ -27,8 +27,8 @@ POINTS = {
     "journey": STAGE_POINTS,
     "sink": tuple(point for point in SINK_POINTS if point not in REFUSALS),
 }
-# These are passed once for each assignment; the others with every batch.
-SELDOM = ("assigned", "revoked", "restoring")
+# These are passed once for each assignment, or by the sink only when nothing new is planned; the others with every batch.
+SELDOM = ("assigned", "revoked", "restoring", "committed")
 
 
 def die_everywhere(rig: Rig, stage: str, turns: dict[str, int]) -> None:

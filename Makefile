@@ -5,13 +5,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet pyproject.toml --all-extras --group build
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test faults lint bench lock clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/touchstream demo $(ARGS)
 
 test: $(VENV)/.dev
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+faults: $(VENV)/.dev
+	$(BIN)/pytest -m long tests/faults
+	$(BIN)/python -m tests.faults.run $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -5,7 +5,7 @@ to a cell and a person; each person's cells are folded; and what they have becom
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,23 +41,70 @@ class Result:
     persons: dict[str, Outputs] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A valid touchpoint, with what is added to it."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that is not a touchpoint."""
+
+    raw: Raw
+    why: Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A record whose event id has been seen."""
+
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a person in the end."""
+
+    person: str
+    outputs: Outputs
+
+
+Fate = Stored | Refused | Repeated | Known
+
+
 def flow(records: Iterable[Raw], rules: Rules) -> Result:
     """Everything, in order of arrival. Raises RegistryUnavailable."""
     result = Result()
+    for fate in fates(records, rules):
+        if isinstance(fate, Stored):
+            result.touchpoints.append(fate.record)
+        elif isinstance(fate, Refused):
+            result.rejected.append((fate.raw, fate.why))
+        elif isinstance(fate, Repeated):
+            result.duplicates.append(fate.origin)
+        else:
+            result.persons[fate.person] = fate.outputs
+    return result
+
+
+def fates(records: Iterable[Raw], rules: Rules) -> Iterator[Fate]:
+    """The same, one after the other: first what became of every record, then every person. Raises RegistryUnavailable."""
     seen: dict[tuple[str, int], Seen] = defaultdict(lambda: Seen(rules.admission.horizon_h))
     people: dict[str, dict[str, Cell]] = defaultdict(lambda: defaultdict(Cell.empty))
     for raw in _in_order(records):
         verdict = admit(raw, seen[raw.origin.topic, raw.origin.partition], rules.admission)
         if isinstance(verdict, Rejection):
-            result.rejected.append((raw, verdict))
+            yield Refused(raw, verdict)
         elif isinstance(verdict, Admitted):
             record = {**verdict.record, **added(verdict.resolved)}
-            result.touchpoints.append(record)
             cells.add(people[record["person"]][record["cell"]], touch_of(record), rules.policy)
+            yield Stored(record)
         else:
-            result.duplicates.append(raw.origin)
-    result.persons = {person: _told(person, held, rules.policy) for person, held in people.items()}
-    return result
+            yield Repeated(raw.origin)
+    for person, held in people.items():
+        yield Known(person, _told(person, held, rules.policy))
 
 
 def _in_order(records: Iterable[Raw]) -> list[Raw]:

@@ -1,13 +1,17 @@
 """Does the stream's answer equal the batch's? `flow` over the raw topics against the tables, field by field."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Final
+
+import msgspec
 
 from pipeline.codec import Decoder
 from pipeline.events import Rejection
-from pipeline.flow import Result
+from pipeline.flow import Fate, Known, Refused, Stored
+from pipeline.topics import OUTPUTS, REJECTED, RESOLVED
 from processors.resolve import STAGE, rejected
 from sinks.clickhouse import ClickHouse
 from sinks.rejects import STAGE as SINK
@@ -25,8 +29,11 @@ KEYS: Final = {
 }
 BINARY: Final = frozenset({"key", "payload"})
 SHOWN: Final = 20
+PART_ROWS: Final = 100_000
 Key = tuple[Any, ...]
-Rows = dict[Key, dict[str, Any]]
+Named = dict[str, Any]
+Rows = dict[Key, Named]
+Digests = dict[Key, bytes]
 
 
 @dataclass(slots=True)
@@ -52,37 +59,51 @@ class Comparison:
         return self.missing + self.extra + self.differing
 
 
-def expected_rows(result: Result) -> dict[str, Rows]:
-    """The rows of every table as the oracle has them, by key."""
-    by_topic: dict[str, Iterable[Record]] = {
-        "touchpoints.resolved.v1": result.touchpoints,
-        "rejected.v1": _rejected(result),
-        "sessions.v1": _told(result, "session"),
-        "journeys.v1": _told(result, "journey"),
-        "scores.v1": _told(result, "score"),
-        "customers.v1": _told(result, "customer_view"),
-    }
-    return {TABLES[topic].name: _keyed(topic, records) for topic, records in by_topic.items()}
+def expected(fates: Iterable[Fate]) -> Iterator[tuple[str, Key, Named]]:
+    """The rows of every table as the oracle has them: table, key, row."""
+    for fate in fates:
+        for topic, record in _records(fate):
+            table = TABLES[topic]
+            for row in table.rows(record, Where("", 0, 0)):
+                yield (table.name, *_entry(table.name, table.columns, row))
 
 
-def _told(result: Result, kind: str) -> Iterator[Record]:
-    for outputs in result.persons.values():
-        yield from outputs[kind]
+def expected_rows(fates: Iterable[Fate], wanted: Mapping[str, Container[Key]] | None = None) -> dict[str, Rows]:
+    """The same by table and key; with `wanted`, those keys of each table alone."""
+    found: dict[str, Rows] = {table.name: {} for table in TABLES.values()}
+    for table, key, named in expected(fates):
+        if wanted is None or key in wanted[table]:
+            found[table][key] = named
+    return found
 
 
-def _rejected(result: Result) -> Iterator[Record]:
-    for raw, why in result.rejected:
-        out = rejected(raw, why, STAGE)
-        yield rejected_record(dict(out.headers), out.key, out.value, 0)
+def expected_digests(fates: Iterable[Fate]) -> dict[str, Digests]:
+    """A digest in place of each row: a million rows themselves would not fit into a small machine's memory."""
+    found: dict[str, Digests] = {table.name: {} for table in TABLES.values()}
+    for table, key, named in expected(fates):
+        found[table][key] = digest(named)
+    return found
 
 
-def _keyed(topic: str, records: Iterable[Record]) -> Rows:
-    table = TABLES[topic]
-    rows = (row for record in records for row in table.rows(record, Where("", 0, 0)))
-    return dict(_entry(table.name, table.columns, row) for row in rows)
+def digest(named: Named) -> bytes:
+    """Equal for equal rows, and else different."""
+    packed = msgspec.msgpack.encode(list(named.values()), order="deterministic")
+    return blake2b(packed, digest_size=16).digest()
 
 
-def _entry(table: str, columns: tuple[str, ...], row: Row) -> tuple[Key, dict[str, Any]]:
+def _records(fate: Fate) -> Iterator[tuple[str, Record]]:
+    if isinstance(fate, Stored):
+        yield RESOLVED, fate.record
+    elif isinstance(fate, Refused):
+        out = rejected(fate.raw, fate.why, STAGE)
+        yield REJECTED, rejected_record(dict(out.headers), out.key, out.value, 0)
+    elif isinstance(fate, Known):
+        for kind, records in fate.outputs.items():
+            for record in records:
+                yield OUTPUTS[kind], record
+
+
+def _entry(table: str, columns: tuple[str, ...], row: Row) -> tuple[Key, Named]:
     named = {name: _plain(name, value) for name, value in zip(columns, row, strict=True) if name not in NOT_COMPARED}
     return tuple(named[name] for name in KEYS[table]), named
 
@@ -95,8 +116,8 @@ def _plain(name: str, value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def stored_rows(database: ClickHouse, topic: str) -> Rows:
-    """The rows of a topic's table as ClickHouse has them, by key. Raises Unavailable, Refused."""
+def stored_rows(database: ClickHouse, topic: str) -> Iterator[Rows]:
+    """The rows of a topic's table as ClickHouse has them, by key, in parts. Raises Unavailable, Refused."""
     table = TABLES[topic]
     types = dict(
         database.query(
@@ -105,8 +126,32 @@ def stored_rows(database: ClickHouse, topic: str) -> Rows:
         )
     )
     wanted = tuple(name for name in table.columns if name not in NOT_COMPARED)
-    columns = database.columns(f"SELECT {', '.join(_selected(n, types[n]) for n in wanted)} FROM {table.name} FINAL")
-    return dict(_entry(table.name, wanted, row) for row in zip(*columns, strict=True))
+    select = f"SELECT {', '.join(_selected(n, types[n]) for n in wanted)} FROM {table.name} FINAL"
+    parts = int(database.query(f"SELECT count() FROM {table.name}")[0][0]) // PART_ROWS + 1
+    of_key = f"cityHash64({', '.join(f'{table.name}.`{name}`' for name in KEYS[table.name])}) % {parts}"
+    for part in range(parts):
+        columns = database.columns(f"{select} WHERE {of_key} = {part}")
+        yield dict(_entry(table.name, wanted, row) for row in zip(*columns, strict=True))
+
+
+def differing(
+    expected: Digests, parts: Iterable[Rows], refused: AbstractSet[Key] = frozenset()
+) -> tuple[Comparison, list[Key]]:
+    """Counts of one table, without a name and examples, and the keys that differ for no known reason, in order."""
+    result, left, keys = Comparison("", len(expected)), dict(expected), list[Key]()
+    for part in parts:
+        result.found += len(part)
+        for key, named in part.items():
+            wanted = left.pop(key, None)
+            if key in refused:
+                result.refused += wanted != digest(named)
+            elif wanted != digest(named):
+                keys.append(key)
+                result.extra += wanted is None
+                result.differing += wanted is not None
+    missing = left.keys() - refused
+    result.missing, result.refused = len(missing), result.refused + len(left) - len(missing)
+    return result, sorted([*keys, *missing], key=repr)
 
 
 def _selected(name: str, kind: str) -> str:

@@ -1,5 +1,6 @@
 """The Faust applications: which topics a stage reads, and how its lanes learn of rebalances. Everything else is elsewhere."""
 
+import asyncio
 import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 
 import faust
 from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from pipeline import endpoints, topics
@@ -177,6 +180,7 @@ def run(telemetry: Telemetry, on_ready: Callable[[], None]) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     settings = telemetry.settings
+    _reach(endpoints.kafka(settings))
     definition = STAGES[telemetry.name](settings)
     app = application(definition, settings, on_ready, telemetry.meter)
     worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
@@ -188,3 +192,22 @@ def run(telemetry: Telemetry, on_ready: Callable[[], None]) -> None:
 
     with telemetry.watching(names.bootstrap, names.group, places):
         worker.execute_from_commandline()
+
+
+def _reach(bootstrap: str) -> None:
+    """Ask Kafka once before Faust does, which would end with forty lines and no hint. Raises ConnectionError."""
+
+    async def ask() -> None:
+        client = AIOKafkaClient(bootstrap_servers=bootstrap)
+        try:
+            await client.bootstrap()
+        finally:
+            await client.close()
+
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(ask())
+    except KafkaError as error:
+        raise ConnectionError(f"Kafka at {bootstrap} does not answer") from error
+    finally:
+        loop.close()

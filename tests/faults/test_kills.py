@@ -21,13 +21,6 @@ SESSION_TIMEOUT_S = "4"
 
 
 @pytest.fixture
-def seed() -> int:
-    chosen = int(os.environ.get("TOUCHSTREAM_TEST_SEED") or random.SystemRandom().randrange(10**6))
-    print(f"TOUCHSTREAM_TEST_SEED={chosen}")
-    return chosen
-
-
-@pytest.fixture
 def installation(make: Maker) -> Installation:
     return make(session_timeout_s=SESSION_TIMEOUT_S).up()
 
@@ -90,6 +83,7 @@ def members(installation: Installation, stage: str) -> int:
         admin.close()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_frozen_worker_that_wakes_up_harms_nothing(
     installation: Installation, second: Callable[[str], "subprocess.Popen[str]"], seed: int
@@ -107,6 +101,7 @@ def test_a_frozen_worker_that_wakes_up_harms_nothing(
     assert installation.pid("journey") == frozen
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_workers_join_and_leave_under_load(
     installation: Installation, second: Callable[[str], "subprocess.Popen[str]"], seed: int

@@ -126,3 +126,15 @@ def test_a_command_says_in_one_line_that_a_server_does_not_answer(make: Maker, c
     assert done.stdout == ""
     assert re.fullmatch(r"touchstream: [^\n]+\n", done.stderr), done.stderr
     assert what in done.stderr
+
+
+@pytest.mark.parametrize("stage", ["resolve", "journey", "sink"])
+def test_a_stage_that_finds_no_kafka_ends_with_one_clear_line(make: Maker, stage: str) -> None:
+    nowhere = "127.0.0.1:9"
+    done = make().run("run", stage, kafka_bootstrap=nowhere, clickhouse_address=nowhere, timeout_s=100)
+    assert done.returncode == 69
+    said = [line for line in done.stderr.splitlines() if line.startswith("touchstream: ")]
+    assert len(said) == 1
+    assert "Kafka" in said[0]
+    assert nowhere in said[0]
+    assert "Traceback" not in done.stderr

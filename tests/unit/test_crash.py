@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from pipeline.config import load
 from pipeline.crash import SINK_POINTS, STAGE_POINTS, VARIABLE, CrashPointMalformed, crash_point
 
 
@@ -44,3 +46,9 @@ def test_it_is_a_real_kill() -> None:
         [sys.executable, "-c", code], env={**os.environ, VARIABLE: "journey:folded:2"}, capture_output=True, check=False
     )
     assert (ended.returncode, ended.stdout) == (-9, b"")
+
+
+def test_the_settings_know_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(VARIABLE, "journey:folded:1")
+    load()

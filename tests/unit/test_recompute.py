@@ -1,7 +1,7 @@
 """The batch's answer as rows, and every way in which two tables can differ."""
 
-from pipeline.flow import flow
-from pipeline.recompute import KEYS, SHOWN, Rows, compare, expected_rows
+from pipeline.flow import fates, flow
+from pipeline.recompute import KEYS, SHOWN, Rows, compare, differing, digest, expected_digests, expected_rows
 from sinks.rows import TABLES
 from tests.harness.touchpoints import NOW, Record, answer, raw, rules, touchpoint, wire
 
@@ -9,7 +9,7 @@ from tests.harness.touchpoints import NOW, Record, answer, raw, rules, touchpoin
 def rows(*records: Record | bytes) -> dict[str, Rows]:
     """The oracle's rows of these touchpoints, one after the other."""
     values = [record if isinstance(record, bytes) else wire(record) for record in records]
-    return expected_rows(flow([raw(value, n, NOW + n) for n, value in enumerate(values)], rules()))
+    return expected_rows(fates([raw(value, n, NOW + n) for n, value in enumerate(values)], rules()))
 
 
 def test_every_table_has_its_rows() -> None:
@@ -57,3 +57,25 @@ def test_a_broker_whose_clock_went_back_changes_nothing() -> None:
     result = flow([raw(again, 1, NOW - 5000), raw(again, 0, NOW)], rules())
     assert [record["source_offset"] for record in result.touchpoints] == [0]
     assert [origin.offset for origin in result.duplicates] == [1]
+
+
+def test_digests_find_what_rows_find() -> None:
+    """Missing, extra and differing rows by their keys, in whatever parts they come."""
+    records = [touchpoint(event_id=f"e-{n}", occurred_at=NOW + n) for n in range(6)]
+    fated = list(fates([raw(wire(record), n, NOW + n) for n, record in enumerate(records)], rules()))
+    expected, found = expected_digests(fated)["touchpoints"], expected_rows(fated)["touchpoints"]
+    first, second, *rest = found
+    changed = {("elsewhere", 0, 0): found[first], second: {**found[second], "channel": "fax"}}
+    parts: list[Rows] = [{key: found[key] for key in rest[:2]}, {key: found[key] for key in rest[2:]}, changed]
+    counts, keys = differing(expected, parts)
+    assert (counts.expected, counts.found, counts.missing, counts.extra, counts.differing) == (6, 6, 1, 1, 1)
+    assert set(keys) == {first, second, ("elsewhere", 0, 0)}
+    assert expected_rows(fated, {**dict.fromkeys(KEYS, ()), "touchpoints": keys})["touchpoints"].keys() == {
+        first,
+        second,
+    }
+
+
+def test_a_map_has_one_digest_in_any_order() -> None:
+    assert digest({"m": {"a": 1, "b": 2}}) == digest({"m": {"b": 2, "a": 1}})
+    assert digest({"m": {"a": 1, "b": 2}}) != digest({"m": {"a": 1, "b": 3}})

@@ -1,0 +1,84 @@
+"""Every point at which a process can die by itself, as by kill -9, tried on a pipeline under load.
+
+Each stage dies at one point after the other: the life that follows a death is the one that dies at the next point, and the last
+one lives. Then all invariants are checked.
+"""
+
+import random
+
+import pytest
+
+from pipeline.crash import SINK_POINTS, STAGE_POINTS, VARIABLE
+from tests.faults.invariants import check
+from tests.faults.watch import Watch
+from tests.harness.keeper import Kept
+from tests.harness.rig import Rig
+from tests.harness.sending import Sending
+from tests.harness.truth import Truth
+from tests.harness.waiting import until
+
+RATE = 150.0
+DEATH_S = 150.0
+REST_S = 60.0
+# The sink comes to these only when ClickHouse refuses a row, which it does with none of this load.
+REFUSALS = ("rejecting", "rejected")
+POINTS = {
+    "resolve": STAGE_POINTS,
+    "journey": STAGE_POINTS,
+    "sink": tuple(point for point in SINK_POINTS if point not in REFUSALS),
+}
+# These are passed once for each assignment, or by the sink only when nothing new is planned; the others with every batch.
+SELDOM = ("assigned", "revoked", "restoring", "committed")
+
+
+def die_everywhere(rig: Rig, stage: str, turns: dict[str, int]) -> None:
+    """The process of a stage dies at every point of it, at the point's n-th passage."""
+    kept, points = rig.keeper.kept[stage], POINTS[stage]
+    kept.once = armed(stage, points[0], turns)
+    rig.kill(stage)
+    for life, (point, following) in enumerate(zip(points, [*points[1:], ""], strict=True), 2):
+        comes_to(kept, life, life - 1, f"{stage} lives for the {life}. time")
+        kept.once = armed(stage, following, turns) if following else {}
+        if point == "revoked":
+            another_comes_and_goes(rig, stage)
+        comes_to(kept, life, life, f"{stage} passes {point} for the {turns[point]}. time")
+        assert kept.ends[-1] == -9, f"{stage} was to die at {point}, but ended with {kept.ends[-1]}"
+
+
+def comes_to(kept: Kept, lives: int, ends: int, what: str) -> None:
+    until(lambda: kept.lives >= lives and len(kept.ends) >= ends, DEATH_S, what)
+
+
+def armed(stage: str, point: str, turns: dict[str, int]) -> dict[str, str]:
+    return {VARIABLE: f"{stage}:{point}:{turns[point]}"}
+
+
+def another_comes_and_goes(rig: Rig, stage: str) -> None:
+    rig.wait_ready(stage)
+    other = rig.start(stage)
+    rig.wait_ready(other)
+    rig.keeper.remove(other)
+
+
+def run_all(rig: Rig, seed: int) -> None:
+    chance = random.Random(seed)
+    turns = {point: 1 if point in SELDOM else chance.randint(1, 3) for point in (*STAGE_POINTS, *SINK_POINTS)}
+    with Watch(rig) as watch:
+        load = Sending(rig, seed, RATE).begin()
+        until(lambda: rig.stored() > 100, DEATH_S, "there is a state to restore")
+        for stage in reversed(POINTS):  # one after the other: each needs the ones before it to come to its points
+            die_everywhere(rig, stage, turns)
+        sent = load.end(60)
+        check(rig, Truth().add(seed, sent.sent), watch, seed, REST_S).insist()
+
+
+@pytest.mark.timeout(900)
+def test_every_crash_point(rig: Rig, seed: int) -> None:
+    run_all(rig, seed)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_crash_point_again(rig: Rig, seed: int) -> None:
+    run_all(rig, seed)

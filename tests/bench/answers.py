@@ -6,13 +6,12 @@ from typing import Any, Final
 
 import fastavro
 
-from pipeline.codec import HEAD_BYTES
-
 Record = dict[str, Any]
 Answers = dict[str, Record]
 WINDOWS: Final = ("24h", "7d", "30d", "90d")
 TALLY: Final = ("n", "sum", "sum_of_squares", "high", "low")
 SHOWN: Final = 5
+HEAD_BYTES: Final = 5
 
 
 def of_records(views: Iterable[Record], sessions: Iterable[Record], scores: Iterable[Record]) -> Answers:

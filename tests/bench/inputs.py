@@ -11,21 +11,18 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from pipeline.codec import Decoder, Encoder
-from pipeline.events import Identifier, Origin, Out, Raw, Touchpoint
+from pipeline.codec import Encoder
+from pipeline.events import Identifier, Origin, Raw, Touchpoint
 from pipeline.flow import Rules, flow
 from pipeline.keys import Keyring, person_of
+from pipeline.rules import admission_of, policy_of
 from pipeline.simulate.options import DAY_MS, Options
 from pipeline.simulate.simulation import simulate
-from pipeline.topics import RESOLVED
-from processors.policies import JourneyPolicy
-from processors.resolve import Admission, ResolvedWriter, ResolveFold
-from processors.validate import TimeLimits
 from schemas.registry import FileRegistry
 from tests.bench.answers import Answers, of_records
+from tests.bench.broker import SECRET, settings
 
 VERSION: Final = 1
-SECRET: Final = "a secret for measuring only"
 START: Final = 1_735_689_600_000
 DAYS: Final = 25
 ARRIVED: Final = START + 40 * DAY_MS
@@ -84,10 +81,12 @@ def make(wanted: Wanted) -> Input:
         key = keyring.cell("customer", touchpoint.identifiers[0].value)
         pairs.append((key.encode(), encoder.encode(msgspec.to_builtins(touchpoint))))
     raws = [Raw(Origin(SOURCE, 0, n, ARRIVED), key, value) for n, (key, value) in enumerate(pairs)]
-    admission = Admission(Decoder("touchpoint", registry), keyring, TimeLimits(0, DAY_MS), 24)
-    writer = ResolvedWriter(Encoder("resolved_touchpoint", registry, ""), registry.schema_id("touchpoint", ""))
-    outs = ResolveFold(admission, writer).fold(raws)
-    result = flow(raws, Rules(admission, JourneyPolicy()))
+    rules = settings(Path("unused"))
+    result = flow(raws, Rules(admission_of(rules, registry), policy_of(rules)))
+    if result.rejected:
+        raise ValueError("the simulation made a touchpoint that is rejected")
+    whole = Encoder("resolved_touchpoint", registry, "")
+    resolved = [(record["person"].encode(), whole.encode(record)) for record in result.touchpoints]
     told = list(result.persons.values())
     expected = of_records(
         (view for outputs in told for view in outputs["customer_view"]),
@@ -95,14 +94,7 @@ def make(wanted: Wanted) -> Input:
         (score for outputs in told for score in outputs["score"]),
     )
     persons = {key.decode(): person_of(key.decode()) for key, _ in pairs}
-    return Input(pairs, resolved_pairs(outs), expected, persons)
-
-
-def resolved_pairs(outs: list[Out]) -> Pairs:
-    """Keys and values of resolved touchpoints. Raises ValueError when a record was rejected: the input has none such."""
-    if any(out.topic != RESOLVED for out in outs):
-        raise ValueError("the simulation made a touchpoint that is rejected")
-    return [(out.key or b"", out.value or b"") for out in outs]
+    return Input(pairs, resolved, expected, persons)
 
 
 def touchpoints(wanted: Wanted) -> Iterator[Touchpoint]:

@@ -7,7 +7,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("touchstream", "faust-streaming", "aiokafka", "kafka-python", "fastavro", "chdb", "clickhouse-driver", "msgspec")
+PACKAGES = (
+    "touchstream",
+    "faust-streaming",
+    "aiokafka",
+    "kafka-python",
+    "fastavro",
+    "chdb",
+    "clickhouse-driver",
+    "msgspec",
+)
 
 
 def load() -> float:
@@ -39,7 +48,9 @@ def _cpu() -> str:
         return platform.processor()
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     model = [line.partition(":")[2].strip() for line in lines if line.startswith(("cpu family", "model\t"))]
-    return (named[0] if named else platform.machine()) + (f" (family {model[0]}, model {model[1]})" if len(model) > 1 else "")
+    return (named[0] if named else platform.machine()) + (
+        f" (family {model[0]}, model {model[1]})" if len(model) > 1 else ""
+    )
 
 
 def answered(*command: str) -> str:

@@ -21,7 +21,7 @@ QUIET_S: Final = 1.5
 # What a broker does after topics are deleted and made would otherwise be done while the next program is measured.
 SETTLE_S: Final = 1.0
 VIEWS: Final = "customers.v1"
-ANSWER: Final = fastavro.schema.load_schema(HERE / "answer.avsc")
+ANSWER: Final = fastavro.schema.load_schema(str(HERE / "answer.avsc"))
 
 
 @dataclass(frozen=True, slots=True)

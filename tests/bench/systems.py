@@ -55,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One program: touchstream with `workers` processes of each stage, or a peer with its command; `fast` ones get the long input."""
+    """One program: touchstream with `workers` processes of each stage, or a peer's command; `fast` ones get the long input."""
 
     name: str
     guarantee: str

@@ -75,7 +75,9 @@ def ours(prefix: str, *, without: Iterable[str] = ()) -> dict[str, dict[str, str
     """The configurations of touchstream's own topics under a prefix, with the broker's times."""
     left_out = set(without)
     return {
-        prefix + topic.name: {**desired_config(topic, 1), **BROKER_TIME} for topic in TOPICS if topic.name not in left_out
+        prefix + topic.name: {**desired_config(topic, 1), **BROKER_TIME}
+        for topic in TOPICS
+        if topic.name not in left_out
     }
 
 
@@ -144,11 +146,22 @@ class Ends:
 
     def total(self) -> int:
         """The sum of the ends, for those who read what is committed."""
-        return sum(self._loop.run_until_complete(self._consumer.end_offsets(self._tps)).values())
+        return sum(self.by_partition().values())
+
+    def by_partition(self) -> dict[int, int]:
+        """The end of each partition."""
+        ends = self._loop.run_until_complete(self._consumer.end_offsets(self._tps))
+        return {tp.partition: end for tp, end in ends.items()}
 
     async def _open(self) -> None:
         self._consumer = _consumer(self._bootstrap)
         await self._consumer.start()
+
+
+def ends(bootstrap: str, topic: str) -> dict[int, int]:
+    """Where each partition of a topic ends now."""
+    with Ends(bootstrap, topic) as found:
+        return found.by_partition()
 
 
 def read_on(bootstrap: str, topic: str, latest: Latest, partitions: int = PARTITIONS) -> Latest:

@@ -1,0 +1,41 @@
+"""What `touchstream bench WORKLOAD` calls: runs a workload and keeps its raw results."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from tests.bench.broker import BenchFailed
+from tests.bench.session import Bench, Options, keep
+from tests.bench.workloads import peers, pipeline, restore, sink, stages
+
+__all__ = ["WORKLOADS", "BenchFailed", "Options", "measure"]
+WORKLOADS: Final[dict[str, Callable[[Bench], None]]] = {
+    "peers": peers.run,
+    "journey": stages.journey,
+    "path": stages.path,
+    "sink": sink.run,
+    "pipeline": pipeline.run,
+    "restore": restore.run,
+    "state": restore.run,
+    "hotkey": stages.hotkey,
+    "guarantees": stages.guarantees,
+}
+# `peers` holds journey and path, and restore tells the state's size.
+ALL: Final = ("peers", "sink", "pipeline", "restore", "hotkey", "guarantees")
+
+
+def measure(workload: str, options: Options, say: Callable[[str], None]) -> tuple[Path, list[dict[str, Any]]]:
+    """Run a workload, or all; where the raw results were written, and the results. Raises BenchFailed.
+
+    What was measured before a failure is kept.
+    """
+    last, runs = Path(), []
+    for name in ALL if workload == "all" else (workload,):
+        bench = Bench(options, say)
+        try:
+            WORKLOADS[name](bench)
+        finally:
+            if bench.runs:
+                last = keep(bench, name)
+        runs += bench.runs
+    return last, runs

@@ -1,9 +1,11 @@
 """What `touchstream bench WORKLOAD` calls: runs a workload and keeps its raw results."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.config import PREFIX
 from tests.bench.broker import BenchFailed
 from tests.bench.session import Bench, Options, keep
 from tests.bench.workloads import peers, pipeline, restore, sink, stages
@@ -27,8 +29,10 @@ ALL: Final = ("peers", "sink", "pipeline", "restore", "hotkey", "guarantees")
 def measure(workload: str, options: Options, say: Callable[[str], None]) -> tuple[Path, list[dict[str, Any]]]:
     """Run a workload, or all; where the raw results were written, and the results. Raises BenchFailed.
 
-    What was measured before a failure is kept.
+    What was measured before a failure is kept. The user's own settings are put aside: the environment would go before the bench's.
     """
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
     last, runs = Path(), []
     for name in ALL if workload == "all" else (workload,):
         bench = Bench(options, say)

@@ -33,7 +33,7 @@ class Ready:
 
 def prepared(bench: Bench, job: Job, events: int, hot: float = 0.0) -> Ready:
     """Topics and input for a job."""
-    ready = Ready(job, bench.input(events, hot), f"{job.name}-{events}-{hot:g}.".replace("0.", "0-"))
+    ready = Ready(job, bench.input(events, hot), f"{job.name}-{events}-{round(100 * hot)}.")
     topics_io.create(bench.bootstrap, topics_io.ours(ready.prefix))
     pairs = ready.input.raw if job.deduplicates else ready.input.resolved
     topics_io.fill(bench.bootstrap, ready.prefix + job.source, pairs)

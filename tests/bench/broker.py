@@ -12,7 +12,7 @@ from typing import Any, Final
 from pipeline import ready
 from pipeline.config import PREFIX, Settings
 
-START_TIMEOUT_S: Final = 90.0
+START_TIMEOUT_S: Final = 180.0
 STOP_TIMEOUT_S: Final = 30.0
 SECRET: Final = "a secret for measuring only"
 ROOT: Final = Path(__file__).parents[2]

@@ -18,7 +18,8 @@ SECOND = Path(__file__).parents[1] / "bench" / "peers" / "fold.py"
 def second() -> Any:
     """The peers' own implementation of the job, which is no package."""
     spec = importlib.util.spec_from_file_location("peers_fold", SECOND)
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

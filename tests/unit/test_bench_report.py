@@ -109,7 +109,11 @@ def test_the_page_of_the_other_workloads() -> None:
     restart = {"system": "from the changelog", "persons": 1000, "resident_bytes": 10**8, "bytes_per_person": 600}
     page = report.written(
         [
-            {"name": "sink", "machine": MACHINE, "runs": [{"rows_per_s": 1e5, "rows_per_core_s": 6e4, "peak_bytes": 1e8}]},
+            {
+                "name": "sink",
+                "machine": MACHINE,
+                "runs": [{"rows_per_s": 1e5, "rows_per_core_s": 6e4, "peak_bytes": 1e8}],
+            },
             {
                 "name": "pipeline",
                 "machine": MACHINE,

@@ -1,8 +1,10 @@
 """What `touchstream bench WORKLOAD` calls: runs a workload and keeps its raw results."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from pipeline.config import PREFIX
@@ -26,6 +28,11 @@ WORKLOADS: Final[dict[str, Callable[[Bench], None]]] = {
 ALL: Final = ("peers", "sink", "pipeline", "restore", "hotkey", "guarantees")
 
 
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    """Being told to end is as good as Ctrl-C: what the bench has started ends with it."""
+    raise KeyboardInterrupt
+
+
 def measure(workload: str, options: Options, say: Callable[[str], None]) -> tuple[Path, list[dict[str, Any]]]:
     """Run a workload, or all; where the raw results were written, and the results. Raises BenchFailed.
 
@@ -33,6 +40,7 @@ def measure(workload: str, options: Options, say: Callable[[str], None]) -> tupl
     """
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
+    signal.signal(signal.SIGTERM, _interrupted)
     last, runs = Path(), []
     for name in ALL if workload == "all" else (workload,):
         bench = Bench(options, say)

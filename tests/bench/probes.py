@@ -1,6 +1,7 @@
 """Made-up touchpoints that can be sent fast, with the time at which each was meant to be sent, and probes among them. Pure."""
 
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from typing import Any, Final
 
@@ -33,11 +34,16 @@ def text(value: str) -> bytes:
     return number(len(encoded)) + encoded
 
 
-def _part(names: tuple[str, ...], record: dict[str, Any]) -> bytes:
+@cache
+def _schema(names: tuple[str, ...]) -> Any:
     schema = plain(load("touchpoint"))
     fields = [field for field in schema["fields"] if field["name"] in names]
+    return fastavro.parse_schema({**schema, "fields": fields})
+
+
+def _part(names: tuple[str, ...], record: dict[str, Any]) -> bytes:
     out = BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema({**schema, "fields": fields}), record)
+    fastavro.schemaless_writer(out, _schema(names), record)
     return out.getvalue()
 
 

@@ -72,13 +72,10 @@ def of_run(bootstrap: str, run: str) -> list[str]:
 
 
 def ours(prefix: str, *, without: Iterable[str] = ()) -> dict[str, dict[str, str]]:
-    """The configurations of touchstream's own topics under a prefix, with the broker's times."""
+    """The configurations of touchstream's own partitioned topics under a prefix, with the broker's times."""
     left_out = set(without)
-    return {
-        prefix + topic.name: {**desired_config(topic, 1), **BROKER_TIME}
-        for topic in TOPICS
-        if topic.name not in left_out
-    }
+    wanted = (topic for topic in TOPICS if topic.partitions is None and topic.name not in left_out)
+    return {prefix + topic.name: {**desired_config(topic, 1), **BROKER_TIME} for topic in wanted}
 
 
 def fill(bootstrap: str, topic: str, pairs: Iterable[tuple[bytes, bytes]], partitions: int = PARTITIONS) -> None:

@@ -25,7 +25,7 @@ from tests.bench.workloads.compare import measured, prepared
 
 CHANGELOG: Final = "state.journey.v1"
 MARKER: Final = b"\0applied"
-BASE_EVENTS: Final = 20_000
+BASE_EVENTS: Final = 10_000
 TIMEOUT_S: Final = 300.0
 SETTLE_S: Final = 3.0
 # Where a version saves its state beside the changelog, so often; and the wait until it surely has.

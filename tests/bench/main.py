@@ -7,7 +7,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+from aiokafka.errors import KafkaError as AioKafkaError
+from kafka.errors import KafkaError
+
 from pipeline.config import PREFIX
+from pipeline.endpoints import NotRunning
+from pipeline.supervisor import StartFailed
 from tests.bench.broker import BenchFailed
 from tests.bench.session import Bench, Options, keep
 from tests.bench.workloads import peers, pipeline, restore, sink, stages
@@ -46,6 +51,8 @@ def measure(workload: str, options: Options, say: Callable[[str], None]) -> tupl
         bench = Bench(options, say)
         try:
             WORKLOADS[name](bench)
+        except (AioKafkaError, KafkaError, NotRunning, StartFailed) as error:
+            raise BenchFailed(f"{name}: {type(error).__name__}: {error}") from error
         finally:
             if bench.runs:
                 last = keep(bench, name)

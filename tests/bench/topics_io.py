@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
-from kafka.errors import CoordinatorNotAvailableError, UnknownTopicOrPartitionError
+from kafka.errors import CoordinatorNotAvailableError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from pipeline.partitions import partition_of
 from pipeline.topics import TOPICS, desired_config
@@ -29,7 +29,9 @@ def create(bootstrap: str, configs: dict[str, dict[str, str]], partitions: int =
         if old := sorted(existing & configs.keys()):
             admin.delete_topics(old)
         wanted = [NewTopic(name, partitions, 1, topic_configs=config) for name, config in configs.items()]
-        admin.create_topics(wanted)
+        # A deletion is complete when it is answered; what exists by then was made by a request that the client has repeated.
+        with contextlib.suppress(TopicAlreadyExistsError):
+            admin.create_topics(wanted)
         admin.wait_for_topics(list(configs))
     finally:
         admin.close()

@@ -123,7 +123,7 @@ def peers(python: Path | None, jar: Path | None) -> list[System]:
             ("Quix Streams, exactly-once", "quix_app.py", "exactly-once"),
             ("Bytewax", "bytewax_app.py", "at-least-once"),
         ):
-            more = ("worker", "-l", "warn", "--without-web") if module == "faust_app.py" else ()
+            more = ("worker", "-l", "info", "--without-web") if module == "faust_app.py" else ()
             found.append(System(name, guarantee, (str(python), str(HERE / "peers" / module), *more)))
     java = shutil.which("java")
     if jar and java:

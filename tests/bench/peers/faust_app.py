@@ -16,6 +16,7 @@ app = faust.App(
     stream_wait_empty=False,
     producer_compression_type="lz4",
     web_enabled=False,
+    worker_redirect_stdouts=False,
 )
 source = app.topic(wire.INPUT, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 results = app.topic(wire.OUTPUT, key_serializer="raw", value_serializer="raw")

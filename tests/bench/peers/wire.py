@@ -3,7 +3,6 @@
 import copy
 import json
 import os
-import sys
 import time
 from io import BytesIO
 from pathlib import Path
@@ -44,8 +43,7 @@ def decoded(value: bytes) -> dict[str, Any]:
     global _begun  # noqa: PLW0603 - once in a process
     if not _begun:
         _begun = True
-        sys.stderr.write(f"FIRST {time.time_ns() // 1_000_000}\n")
-        sys.stderr.flush()
+        os.write(2, f"FIRST {time.time_ns() // 1_000_000}\n".encode())
     source = BytesIO(value)
     source.seek(HEAD_BYTES)
     return fastavro.schemaless_reader(source, _READ, None)  # type: ignore[return-value]

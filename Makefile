@@ -29,9 +29,10 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile $(LOCK) -o requirements.lock
 	$(BIN)/uv pip compile $(subst --all-extras,--extra serve --extra arrow,$(LOCK)) -c requirements.lock -o requirements-server.lock
 	$(BIN)/uv pip compile $(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile $(filter-out pyproject.toml --all-extras --group build,$(LOCK)) tests/bench/requirements-peers.in -o tests/bench/requirements-peers.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .touchstream-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "touchstream needs Python 3.11, 3.12 or 3.13; none was found (set PYTHON=/path/to/python)" >&2; exit 1; }

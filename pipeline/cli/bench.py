@@ -1,25 +1,121 @@
-"""`touchstream bench`: the stages' own work on this machine."""
+"""`touchstream bench`: how fast touchstream is on this machine, alone and beside others."""
 
 import os
 import platform
-from typing import Annotated
+import sys
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+import pipeline
 from pipeline import bench as benchmark
-from pipeline.cli.output import as_json, err, out, settings
+from pipeline.cli.output import EX_SOFTWARE, EX_UNAVAILABLE, EX_USAGE, as_json, err, fail, out, settings
+
+ROOT = Path(pipeline.__file__).parents[1]
+
+
+class Workload(StrEnum):
+    """What can be measured."""
+
+    core = "core"
+    peers = "peers"
+    journey = "journey"
+    path = "path"
+    sink = "sink"
+    pipeline = "pipeline"
+    restore = "restore"
+    state = "state"
+    hotkey = "hotkey"
+    guarantees = "guarantees"
+    all = "all"
 
 
 def bench(
-    records: Annotated[int, typer.Option(min=1000, help="Touchpoints in each round.")] = 50_000,
+    workload: Annotated[
+        Workload, typer.Argument(help="What to measure; core needs neither Kafka nor ClickHouse.")
+    ] = Workload.core,
+    *,
+    events: Annotated[
+        int | None,
+        typer.Option(
+            "--events", "--records", min=1000, help="Touchpoints in each round; default 400000, for core 50000."
+        ),
+    ] = None,
+    slow_events: Annotated[
+        int, typer.Option(min=1000, help="Touchpoints for the peers that handle one event at a time in Python.")
+    ] = 40_000,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds, interleaved.")] = 5,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal touchpoints.")] = 1,
+    rate: Annotated[
+        float, typer.Option(min=1, help="pipeline: records a second at which latency is measured.")
+    ] = 2000.0,
+    seconds: Annotated[int, typer.Option(min=3, help="pipeline: length of each trial.")] = 60,
+    steps: Annotated[int, typer.Option(min=1, help="pipeline: trials on the way to the highest rate.")] = 5,
+    persons: Annotated[str, typer.Option(help="restore: numbers of persons, by comma.")] = "10000,100000,1000000",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small counts, 3 rounds: a look, no figures to quote.")
+    ] = False,
+    out_dir: Annotated[
+        Path, typer.Option("--out", help="Folder for raw results, inputs and the bench's own servers.")
+    ] = Path(".touchstream-bench"),
     json: Annotated[bool, typer.Option("--json", help="Answer in JSON, with every round.")] = False,
 ) -> None:
-    """Measure decoding, folding and encoding of each stage, in records a core-second, without Kafka and ClickHouse.
+    """Measure touchstream on this machine.
 
-    Example: touchstream bench --records 50000 --rounds 5
+    core: the stages' own work, in process. peers: the reference job beside Faust, Quix Streams, Bytewax and Kafka Streams, equal
+    answers first. journey, path, sink, pipeline, restore (and state, the same), hotkey, guarantees: one by one. all: everything
+    but core. Raw results go to --out; tests/bench/README.md says what each figure means.
+
+    Examples: touchstream bench  ·  touchstream bench peers --quick  ·  touchstream bench pipeline --rate 5000 --seconds 30
     """
+    if workload is Workload.core:
+        _core(events or 50_000, rounds, json)
+        return
+    measuring = _measuring()
+    sizes = _sizes(persons)
+    options = measuring.Options(
+        out_dir.absolute(), events or 400_000, slow_events, rounds, seed, rate, seconds, steps, sizes
+    )
+    if quick:
+        options = options.quick()
+    try:
+        path, runs = measuring.measure(
+            workload.value, options, lambda line: err.print(line, markup=False, highlight=False)
+        )
+    except measuring.BenchFailed as error:
+        fail(str(error), EX_SOFTWARE)
+    if json:
+        as_json({"raw": str(path), "runs": runs})
+        return
+    out.print(
+        f"raw results: {path.parent}  (a page of them: python -m tests.bench.report {path.parent})", soft_wrap=True
+    )
+
+
+def _measuring() -> Any:
+    """The bench itself, which lies beside the tests and is in no wheel."""
+    if not (ROOT / "tests" / "bench" / "main.py").exists():
+        fail("this workload needs touchstream's source tree; `touchstream bench core` works everywhere", EX_UNAVAILABLE)
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    return import_module("tests.bench.main")
+
+
+def _sizes(persons: str) -> tuple[int, ...]:
+    try:
+        found = tuple(int(part) for part in persons.split(","))
+    except ValueError:
+        found = ()
+    if not found or min(found) < 1:
+        fail(f"--persons takes numbers with commas between them, such as 10000,100000, not {persons!r}", EX_USAGE)
+    return found
+
+
+def _core(records: int, rounds: int, json: bool) -> None:
     load = os.getloadavg()[0]
     with err.status("measuring"):
         figures = benchmark.measure(settings(), records, rounds)

@@ -1,0 +1,107 @@
+"""Made-up touchpoints that can be sent fast, with the time at which each was meant to be sent, and probes among them. Pure."""
+
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from typing import Any, Final
+
+import fastavro
+import msgspec
+
+from pipeline.codec import head, plain
+from pipeline.events import Touchpoint
+from pipeline.topics import source_topic
+from schemas.registry import load
+
+PROBE_PERSONS: Final = 8
+PROBES_PER_S: Final = 20
+HEAD: Final = ("event_type", "channel")
+
+
+def number(value: int) -> bytes:
+    """A long as Avro writes it: zigzag, seven bits a byte."""
+    left, out = (value << 1) ^ (value >> 63), bytearray()
+    while left > 0x7F:
+        out.append(left & 0x7F | 0x80)
+        left >>= 7
+    out.append(left)
+    return bytes(out)
+
+
+def text(value: str) -> bytes:
+    """A string as Avro writes it."""
+    encoded = value.encode()
+    return number(len(encoded)) + encoded
+
+
+@cache
+def _schema(names: tuple[str, ...]) -> Any:
+    schema = plain(load("touchpoint"))
+    fields = [field for field in schema["fields"] if field["name"] in names]
+    return fastavro.parse_schema({**schema, "fields": fields})
+
+
+def _part(names: tuple[str, ...], record: dict[str, Any]) -> bytes:
+    out = BytesIO()
+    fastavro.schemaless_writer(out, _schema(names), record)
+    return out.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A touchpoint without event id, times and identifiers, in the parts that lie between them; and its topic."""
+
+    topic: str
+    kind: bytes
+    source: bytes
+    rest: bytes
+
+
+def template(touchpoint: Touchpoint) -> Template:
+    """The template of a touchpoint."""
+    record = msgspec.to_builtins(touchpoint)
+    names = tuple(field["name"] for field in load("touchpoint")["fields"])
+    after = names[names.index("identifiers") + 1 :]
+    return Template(
+        source_topic(touchpoint.channel),
+        _part(HEAD, record),
+        _part(("source", "source_sequence"), record),
+        _part(after, record),
+    )
+
+
+def filled(start: bytes, made: Template, event_id: str, customer: str, at: int) -> bytes:
+    """A touchpoint on the wire; `start` is the wire's head, `at` its intended time in milliseconds since epoch."""
+    when = number(at)
+    times = b"".join((when, b"\0", b"\2", when))
+    names = b"".join((b"\2", text("customer"), text(customer), b"\0"))
+    return b"".join((start, text(event_id), made.kind, times, made.source, names, made.rest))
+
+
+def wire_head(schema_id: int) -> bytes:
+    """What every record on the wire begins with."""
+    return head(schema_id)
+
+
+def probe_id(run: str, at: int, index: int) -> str:
+    """The event id of a probe: it says when it was meant to be sent."""
+    return f"probe-{run}-{at}-{index}"
+
+
+def intended(event_id: str) -> int:
+    """When a probe was meant to be sent, milliseconds since epoch, by its event id."""
+    return int(event_id.split("-")[2])
+
+
+def flat(latencies: list[tuple[float, float]], seconds: float) -> bool:
+    """Whether latency did not grow: its median in the last third is at most half again, and 0.3 s, above that of the third before.
+
+    `latencies` are (intended time in seconds after the beginning, latency in seconds).
+    """
+    thirds: list[list[float]] = [[], [], []]
+    for at, latency in latencies:
+        thirds[min(2, int(3 * at / seconds))].append(latency)
+    if not thirds[1] or not thirds[2]:
+        return False
+    middle, last = (sorted(third)[len(third) // 2] for third in thirds[1:])
+    return last <= 1.5 * middle + 0.3

@@ -1,0 +1,101 @@
+"""Sends touchpoints at a given rate, whether the pipeline keeps up or not: an open loop. A process of its own.
+
+`python -m tests.bench.sender RATE SECONDS RUN SEED` prints a line of JSON: when it began, how many it sent, how far it fell behind.
+"""
+
+import asyncio
+import bisect
+import json
+import sys
+import time
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+from typing import Any, Final
+
+from pipeline import endpoints, topics
+from pipeline.config import Settings, installation_secret, load
+from pipeline.delivery import Delivery
+from pipeline.keys import Keyring
+from pipeline.partitions import partition_of
+from schemas.registry import FileRegistry
+from tests.bench import probes
+from tests.bench.inputs import Wanted, cumulated, touchpoints
+
+TEMPLATES: Final = 5000
+PERSONS: Final = 50_000
+LEAD_S: Final = 0.5
+TICK_S: Final = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to send: records a second, for how many seconds, under which name of the run, by which seed."""
+
+    rate: float
+    seconds: float
+    run: str
+    seed: int
+
+
+class Maker:
+    """Makes the records of a run one after the other."""
+
+    def __init__(self, settings: Settings, order: Order) -> None:
+        self._order = order
+        self._prefix, self._partitions = settings.topic_prefix, settings.topic_partitions
+        self._cell = Keyring(installation_secret(settings)).cell
+        self._random = Random(order.seed)
+        made = islice(touchpoints(Wanted(TEMPLATES, order.seed)), TEMPLATES)
+        self._templates = [probes.template(touchpoint) for touchpoint in made]
+        self._shares = cumulated(PERSONS)
+        self._head = probes.wire_head(FileRegistry().schema_id("touchpoint", ""))
+        self._every = max(1, int(order.rate / probes.PROBES_PER_S))
+
+    def make(self, index: int, at: int) -> tuple[tuple[str, int], bytes, bytes]:
+        """Record number `index`, meant to be sent `at` (milliseconds since epoch): address, key, value."""
+        template = self._templates[index % len(self._templates)]
+        if index % self._every == 0:
+            name = f"probe-{index // self._every % probes.PROBE_PERSONS}"
+            event_id = probes.probe_id(self._order.run, at, index)
+        else:
+            name = f"S{bisect.bisect_left(self._shares, self._random.random()):08d}"
+            event_id = f"load-{self._order.run}-{index:x}"
+        key = self._cell("customer", name).encode()
+        value = probes.filled(self._head, template, event_id, name, at)
+        return (self._prefix + template.topic, partition_of(key, self._partitions)), key, value
+
+
+async def send(settings: Settings, order: Order) -> dict[str, Any]:
+    """Send it all. Raises ProduceError."""
+    maker = Maker(settings, order)
+    total, behind = int(order.rate * order.seconds), 0.0
+    async with Delivery(endpoints.kafka(settings), 60.0) as delivery:
+        for name in topics.SOURCES:
+            await delivery.partitions(settings.topic_prefix + name)
+        begin, index = time.time() + LEAD_S, 0
+        while index < total:
+            due = min(total, int((time.time() - begin) * order.rate) + 1)
+            if due <= index:
+                await asyncio.sleep(TICK_S)
+                continue
+            for number in range(index, min(due, index + 1000)):
+                await delivery.add(*maker.make(number, int(1000 * (begin + number / order.rate))))
+            index = min(due, index + 1000)
+            behind = max(behind, time.time() - begin - index / order.rate)
+            await asyncio.sleep(0)
+        await delivery.flush()
+        done = time.time()
+    probed = len(range(0, total, max(1, int(order.rate / probes.PROBES_PER_S))))
+    return {
+        "began": begin,
+        "sent": total,
+        "probes": probed,
+        "behind_s": round(behind, 3),
+        "took_s": round(done - begin, 3),
+    }
+
+
+if __name__ == "__main__":
+    asked = Order(float(sys.argv[1]), float(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    sys.stdout.write(json.dumps(asyncio.run(send(load(), asked))) + "\n")

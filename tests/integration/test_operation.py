@@ -46,7 +46,7 @@ def events(installation: Installation) -> set[str]:
 def test_status_tells_everything_about_a_running_installation(shared: Installation) -> None:
     shared.wait_idle()
     found = shared.told("status")
-    assert set(found) == {"kafka", "clickhouse", "serve", "processes", "lag", "rates"}
+    assert set(found) == {"kafka", "clickhouse", "serve", "processes", "lag", "rates", "metrics"}
     assert [process["name"] for process in found["processes"]] == NAMES
     for process in found["processes"]:
         assert set(process) == {"name", "pid", "state", "restarts"}

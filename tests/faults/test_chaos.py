@@ -25,6 +25,7 @@ def survives(rig: Rig, seed: int, faults: Sequence[Fault]) -> None:
         check(rig, Truth().add(seed, sent.sent), watch, seed, REST_S).insist()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_all_kinds_of_faults_in_turn(rig: Rig, seed: int) -> None:
     survives(rig, seed, schedule(seed, list(Kind), len(Kind), SHORT_S))

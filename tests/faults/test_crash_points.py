@@ -72,13 +72,8 @@ def run_all(rig: Rig, seed: int) -> None:
         check(rig, Truth().add(seed, sent.sent), watch, seed, REST_S).insist()
 
 
-@pytest.mark.timeout(900)
-def test_every_crash_point(rig: Rig, seed: int) -> None:
-    run_all(rig, seed)
-
-
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_every_crash_point_again(rig: Rig, seed: int) -> None:
+def test_every_crash_point(rig: Rig, seed: int) -> None:
     run_all(rig, seed)

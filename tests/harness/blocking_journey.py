@@ -12,7 +12,7 @@ def main() -> None:
     """Work until the first batch, then no more, as code in an endless loop would."""
     settings = config.load()
     logs.set_up("double", settings.log_level)
-    JourneyFold.fold = lambda *_: threading.Event().wait()  # type: ignore[method-assign, assignment]
+    JourneyFold.apply = lambda *_: threading.Event().wait()  # type: ignore[method-assign, assignment]
     with telemetry("journey", settings) as own:
         agents.run(own, lambda: None)
 

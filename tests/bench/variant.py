@@ -40,8 +40,8 @@ def without_changelog() -> None:
     """Outputs and offsets in a transaction; of the changelog only the marker."""
     write = transaction.Transaction.write
 
-    async def bare(self: Any, outs: Iterable[Any], changes: Iterable[Any], offsets: Any) -> None:
-        await write(self, outs, list(changes)[-1:], offsets)
+    async def bare(self: Any, outs: Iterable[Any], changes: Iterable[Any], offsets: Any) -> int:
+        return await write(self, outs, list(changes)[-1:], offsets)
 
     transaction.Transaction.write = bare  # type: ignore[method-assign]
 

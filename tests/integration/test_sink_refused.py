@@ -95,6 +95,7 @@ def test_rows_of_every_table_that_the_server_refuses(bench: Bench) -> None:
     assert bench.rows("SELECT length(payload) FROM rejected WHERE stage = 'sink' AND source_offset = 19") == [(0,)]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_killed_at_every_point(bench: Bench, shared: Installation) -> None:
     """One bad row in each hundred; and each time more has come before the next sink starts."""

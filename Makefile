@@ -14,7 +14,7 @@ test: $(VENV)/.dev
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 faults: $(VENV)/.dev
-	$(BIN)/pytest -m long tests/faults
+	$(BIN)/pytest -m long tests/faults tests/integration
 	$(BIN)/python -m tests.faults.run $(ARGS)
 
 lint: $(VENV)/.dev

@@ -128,7 +128,7 @@ def test_a_command_says_in_one_line_that_a_server_does_not_answer(make: Maker, c
     assert what in done.stderr
 
 
-@pytest.mark.parametrize("stage", ["resolve", "journey", "sink"])
+@pytest.mark.parametrize("stage", ["resolve", "journey", pytest.param("sink", marks=pytest.mark.long)])
 def test_a_stage_that_finds_no_kafka_ends_with_one_clear_line(make: Maker, stage: str) -> None:
     nowhere = "127.0.0.1:9"
     done = make().run("run", stage, kafka_bootstrap=nowhere, clickhouse_address=nowhere, timeout_s=100)

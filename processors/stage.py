@@ -76,20 +76,10 @@ class Fold(Restorable, Protocol):
 
     @property
     def size(self) -> int:
-        """In how many bytes it holds them, packed."""
+        """About how many bytes of memory that takes."""
 
     def __len__(self) -> int:
         """How many things the state holds."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """What a stage has done since it began, for whoever asks."""
-
-    records: int = 0
-    transactions: int = 0
-    retries: int = 0
-    open_lanes: int = 0
 
 
 @dataclass(slots=True)
@@ -118,7 +108,6 @@ class Stage:
     rewind: Rewind
     fenced_pause_s: float
     meter: Meter = field(default_factory=NoMeter)
-    progress: Progress = field(default_factory=Progress)
     lanes: dict[int, "Lane"] = field(default_factory=dict)
 
     def lane(self, partition: int) -> "Lane":
@@ -207,7 +196,6 @@ class Lane:
                     self.partition,
                     "fenced by a new owner" if fenced else repr(error)[:200],
                 )
-                self._stage.progress.retries += 1
                 self._stage.meter.retry(_cause(error, fenced=fenced))
                 await self._drop()
                 # Fenced means that the group has given the partition away; the rebalance that says so is on its way.
@@ -238,7 +226,6 @@ class Lane:
         for topic, next_offset in restored.applied.items():
             self._marks.setdefault(topic, Mark()).next = next_offset
         self._fold = fold
-        self._stage.progress.open_lanes += 1
         logger.info(
             "partition %d: open, %d in state, %d changelog records read", self.partition, len(fold), restored.records
         )
@@ -246,7 +233,6 @@ class Lane:
     async def _drop(self) -> None:
         transaction, self._transaction = self._transaction, None
         if self._fold is not None:
-            self._stage.progress.open_lanes -= 1
             self._stage.meter.closed(self.partition)
             fold, self._fold = self._fold, None
             try:
@@ -305,8 +291,6 @@ class Lane:
         offsets = {TopicPartition(topic, self.partition): mark.next for topic, mark in reached.items()}
         changelog_next = await transaction.write(outs, [*fold.changes(), marker(applied)], offsets)
         fold.store.committed(Position(changelog_next, applied, _now()))
-        self._stage.progress.records += len(fresh)
-        self._stage.progress.transactions += 1
         self._measure(fold, len(fresh), [*times, time.monotonic()])
 
     def _measure(self, fold: Fold, records: int, times: list[float]) -> None:

@@ -32,12 +32,12 @@ def test_a_cancelled_query_ends_soon_and_the_connection_lives(clickhouse: Server
     marker = f"cancel {time.monotonic_ns()}"
     with clickhouse.client() as client:
         rows = client.execute_iter(_marked(statement, marker))
-        until(lambda: _running(clickhouse, marker), 5, "the query to run")
+        until(lambda: _running(clickhouse, marker), 20, "the query to run")
         began = time.monotonic()
         client.connection.send_cancel()
         for _ in rows:
             pass
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20
         assert client.execute("SELECT 1") == [(1,)]
 
 
@@ -55,8 +55,8 @@ def test_the_query_of_a_client_that_left_is_stopped(clickhouse: Server, statemen
     marker = f"left {time.monotonic_ns()}"
     with clickhouse.client() as client:
         client.execute_iter(_marked(statement, marker))
-        until(lambda: _running(clickhouse, marker), 5, "the query to run")
-    until(lambda: not _running(clickhouse, marker), 5, "the query to be stopped")
+        until(lambda: _running(clickhouse, marker), 20, "the query to run")
+    until(lambda: not _running(clickhouse, marker), 20, "the query to be stopped")
 
 
 def test_a_slow_query_shows_life(clickhouse: Server) -> None:
@@ -68,12 +68,12 @@ def test_a_slow_query_shows_life(clickhouse: Server) -> None:
 def test_queries_run_in_parallel(clickhouse: Server) -> None:
     def ask(number: int) -> Any:
         with clickhouse.client() as client:
-            return client.execute("SELECT sleep(0.5), %(number)s", {"number": number})
+            return client.execute("SELECT sleep(2), %(number)s", {"number": number})
 
     began = time.monotonic()
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(ask, range(6))) == [[(0, number)] for number in range(6)]
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 8
 
 
 def test_writers_and_readers_at_once(database: Database) -> None:

@@ -99,7 +99,7 @@ def test_a_clean_end_under_load_loses_nothing(running: EmbeddedClickHouse, optio
     writers = _write_until(running, 5)
     began = time.monotonic()
     assert running.stop() == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
     for writer in writers:
         writer.join()
     with EmbeddedClickHouse(options) as again:
@@ -121,7 +121,7 @@ def test_a_clean_end_does_not_wait_for_queries_and_no_client_takes_part_for_all(
         rows = client.execute_iter(statement)
         began = time.monotonic()
         assert running.stop() == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
         with pytest.raises((errors.Error, EOFError, OSError)):
             list(rows)
 

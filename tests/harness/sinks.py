@@ -46,8 +46,9 @@ class Bench:
         supervisor.prepare(self.settings)
         return self
 
-    def write(self, touchpoints: int) -> None:
-        """What resolve and journey would write for so many touchpoints, and a rejected record for each ten of them."""
+    def write(self, touchpoints: int) -> int:
+        """What resolve and journey would write for so many touchpoints, and a rejected record for each ten of them. Returns how
+        many bytes that is."""
         resolve, journey = (
             agents.resolve(self.settings).new_fold(Store()),
             agents.journey(self.settings).new_fold(Store()),
@@ -61,6 +62,7 @@ class Bench:
             outs += journey.fold([Raw(at, out.key, out.value) for at, out in zip(origins, mine, strict=True)])
         self.send(outs)
         self.written += touchpoints - touchpoints // 10
+        return sum(len(out.value or b"") for out in outs)
 
     def _raw(self, number: int) -> Raw:
         now = time.time_ns() // 1_000_000

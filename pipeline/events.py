@@ -70,7 +70,7 @@ class Touchpoint(msgspec.Struct, frozen=True, kw_only=True):
     attributes: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """Where a record lies on Kafka, and when the broker took it (`arrived_at`)."""
 
     topic: str
@@ -79,7 +79,7 @@ class Origin(msgspec.Struct, frozen=True):
     arrived_at: int
 
 
-class Raw(msgspec.Struct, frozen=True):
+class Raw(msgspec.Struct, frozen=True, gc=False):
     """A record as it lies on Kafka."""
 
     origin: Origin
@@ -87,7 +87,7 @@ class Raw(msgspec.Struct, frozen=True):
     value: bytes | None
 
 
-class Out(msgspec.Struct, frozen=True):
+class Out(msgspec.Struct, frozen=True, gc=False):
     """A record for Kafka; `topic` without prefix. The partition follows from the key as the Java client would have it."""
 
     topic: str

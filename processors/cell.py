@@ -13,7 +13,7 @@ from processors.runs import Run
 from processors.scores import Buckets, Scale
 
 
-class Touch(msgspec.Struct, frozen=True):
+class Touch(msgspec.Struct, frozen=True, gc=False):
     """What the journey stage needs of a resolved touchpoint. Times in milliseconds since epoch, UTC."""
 
     event_id: str
@@ -25,7 +25,7 @@ class Touch(msgspec.Struct, frozen=True):
     amount: dict[str, Any] | None
 
 
-class Channel(msgspec.Struct, array_like=True):
+class Channel(msgspec.Struct, array_like=True, gc=False):
     """One channel's touchpoints: how many, the newest, the runs by the pause rule and those by the source's own ids."""
 
     touchpoints: int = 0
@@ -34,7 +34,7 @@ class Channel(msgspec.Struct, array_like=True):
     contacts: dict[str, list[Run]] = msgspec.field(default_factory=dict)
 
 
-class Latest(msgspec.Struct, array_like=True, order=True):
+class Latest(msgspec.Struct, array_like=True, order=True, gc=False):
     """The newest answer on one scale; the event id breaks ties."""
 
     answered_at: int
@@ -42,14 +42,14 @@ class Latest(msgspec.Struct, array_like=True, order=True):
     value: int
 
 
-class Total(msgspec.Struct, array_like=True):
+class Total(msgspec.Struct, array_like=True, gc=False):
     """Money in one currency, in minor units, and in how many amounts."""
 
     minor_units: int = 0
     payments: int = 0
 
 
-class Cell(msgspec.Struct, array_like=True):
+class Cell(msgspec.Struct, array_like=True, gc=False):
     """One identifier's state."""
 
     first: int
@@ -73,8 +73,10 @@ def add(cell: Cell, touch: Touch, policy: JourneyPolicy) -> None:
     so that the state does not depend on where batches end.
     """
     at = touch.occurred_at
-    cell.first = min(cell.first, at)
-    cell.last = max(cell.last, at)
+    if at < cell.first:
+        cell.first = at
+    if at > cell.last:
+        cell.last = at
     channel = cell.channels.get(touch.channel)
     if channel is None:
         channel = cell.channels[touch.channel] = Channel()

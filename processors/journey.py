@@ -1,6 +1,6 @@
 """The second stage: one fold per person, from resolved touchpoints to sessions, journeys, scores and the customer view. Pure."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import starmap
 from typing import Any, Final
@@ -49,7 +49,7 @@ def touch_of(record: dict[str, Any]) -> Touch:
     )
 
 
-class News(msgspec.Struct, frozen=True):
+class News(msgspec.Struct, frozen=True, gc=False):
     """One touchpoint for a person's fold: where it lies in the source partition, its cell, itself."""
 
     raw: Raw
@@ -94,7 +94,9 @@ def step(name: str, state: Person, news: list[News], policy: JourneyPolicy) -> O
     One at or below the last applied offset changes nothing.
     """
     applied = state.applied
-    fresh = [one for one in news if one.raw.origin.offset > applied]
+    fresh = news
+    if news and news[0].raw.origin.offset <= applied:
+        fresh = [one for one in news if one.raw.origin.offset > applied]
     if not fresh:
         return None
     places = {(one.touch.channel, one.touch.contact) for one in fresh}
@@ -166,14 +168,10 @@ class JourneyFold:
         columns = self._decoder.decode_columns([raw.value for raw in batch])
         unread = dict(columns.rejected)
         read = [raw for place, raw in enumerate(batch) if place not in unread] if unread else batch
-        by_person: dict[str, list[News]] = {}
-        names = zip(read, columns.by_name["person"], columns.by_name["cell"], touches(columns.by_name), strict=True)
-        for raw, person, cell, touch in names:
-            held = by_person.get(person)
-            if held is None:
-                by_person[person] = [News(raw, cell, touch)]
-            else:
-                held.append(News(raw, cell, touch))
+        by_person: defaultdict[str, list[News]] = defaultdict(list)
+        news = starmap(News, zip(read, columns.by_name["cell"], touches(columns.by_name), strict=True))
+        for person, one in zip(columns.by_name["person"], news, strict=True):
+            by_person[person].append(one)
         return Decoded(by_person, [reject(batch[place], why, STAGE) for place, why in columns.rejected])
 
     def apply(self, decoded: Decoded) -> Changed:

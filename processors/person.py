@@ -112,6 +112,8 @@ def _head(told: Told, *, retracted: bool = False) -> Record:
 def _session_changes(told: Told, before: Reading, after: Reading) -> Iterator[Record]:
     for place, now in after.sessions.items():
         was = before.sessions.get(place, {})
+        if was == now:
+            continue
         for start, span in was.items():
             if start not in now:
                 yield session(told, place, Run(start, *span), retracted=True)

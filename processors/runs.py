@@ -10,14 +10,14 @@ from operator import attrgetter
 import msgspec
 
 
-class Part(msgspec.Struct, array_like=True, frozen=True):
+class Part(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One channel's share of a run: how many touchpoints, and the first of them (milliseconds since epoch, UTC)."""
 
     touchpoints: int
     first: int
 
 
-class Run(msgspec.Struct, array_like=True):
+class Run(msgspec.Struct, array_like=True, gc=False):
     """From first to last touchpoint (milliseconds since epoch, UTC), how many, and by channel where that matters."""
 
     start: int
@@ -35,11 +35,15 @@ def touch(runs: list[Run], at: int, gap_ms: int, channel: str = "") -> None:
     if runs:
         last = runs[-1]
         if last.start <= at <= last.end + gap_ms:
-            last.end = max(last.end, at)
+            if at > last.end:
+                last.end = at
             last.touchpoints += 1
             if channel:
                 held = last.channels.get(channel)
-                last.channels[channel] = Part(held.touchpoints + 1, min(held.first, at)) if held else Part(1, at)
+                if held is None:
+                    last.channels[channel] = Part(1, at)
+                else:
+                    last.channels[channel] = Part(held.touchpoints + 1, held.first if held.first < at else at)
             return
     put(runs, Run(at, at, 1, {channel: Part(1, at)} if channel else {}), gap_ms)
 

@@ -19,7 +19,7 @@ HOUR_WINDOWS: Final = {"24h": 24}
 WINDOWS: Final = (*HOUR_WINDOWS, *DAY_WINDOWS)
 
 
-class Tally(msgspec.Struct, array_like=True):
+class Tally(msgspec.Struct, array_like=True, gc=False):
     """Answers counted exactly: how many, their sum, the sum of their squares, how many at the good and at the bad end."""
 
     n: int = 0
@@ -75,7 +75,7 @@ STANDARD: Final = frozenset(
 )
 
 
-class Buckets(msgspec.Struct, array_like=True):
+class Buckets(msgspec.Struct, array_like=True, gc=False):
     """The answers on one scale: the newest, how many ever, and tallies by local hour and day as far back as a window reaches."""
 
     newest: int = -1

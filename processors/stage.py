@@ -19,7 +19,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from pipeline import crash
-from pipeline.events import Origin, Out, Raw
+from pipeline.events import Out, Raw
 from pipeline.meter import Meter, NoMeter
 from processors.changelog import Restorable, marker, restore
 from processors.store import Position, ShelfDamaged
@@ -253,7 +253,9 @@ class Lane:
             if not mark.follows(batch):
                 await self._refetch(topic, mark, batch)
                 continue
-            raws = [_raw(record) for record in batch.records if record.offset >= mark.next]
+            raws = batch.records
+            if raws[0].origin.offset < mark.next:
+                raws = [raw for raw in raws if raw.origin.offset >= mark.next]
             fresh += raws
             reached[topic] = Mark(batch.epoch, batch.sequence, raws[-1].origin.offset + 1 if raws else mark.next)
         if fresh:
@@ -313,10 +315,6 @@ def _cause(error: BaseException, *, fenced: bool) -> str:
 
 def _now() -> int:
     return int(time.time() * 1000)
-
-
-def _raw(record: Any) -> Raw:
-    return Raw(Origin(record.topic, record.partition, record.offset, record.timestamp), record.key, record.value)
 
 
 def _end_process_on_error(task: "asyncio.Task[None]") -> None:

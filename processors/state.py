@@ -27,7 +27,7 @@ class StateUnreadable(Exception):
     """What should be the state of a person is none: a fault of this installation."""
 
 
-class Person(msgspec.Struct, array_like=True):
+class Person(msgspec.Struct, array_like=True, gc=False):
     """One person's cells by name, and the last offset of the source partition that was applied to them."""
 
     applied: int = -1

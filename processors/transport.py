@@ -4,14 +4,18 @@ Faust spends about 200 microseconds on each message; a batch costs that once. Of
 and by nobody else. Every batch is numbered within an epoch of its partition, so that one which Faust drops on the way is noticed.
 """
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol, cast
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
+
+from pipeline.events import Origin, Raw
 
 
 class Batch(NamedTuple):
@@ -19,7 +23,20 @@ class Batch(NamedTuple):
 
     epoch: int
     sequence: int
-    records: list[ConsumerRecord]
+    records: list[Raw]
+
+
+class _Fetched(OrderedDict[TopicPartition, Any]):
+    """In place of aiokafka's note of what it has fetched: the records come out as the stages take them, at a third of the cost."""
+
+    def __setitem__(self, tp: TopicPartition, fetched: Any) -> None:
+        if isinstance(fetched, FetchResult):
+            fetched._partition_records._consumer_record = _raw
+        super().__setitem__(tp, fetched)
+
+
+def _raw(tp: TopicPartition, record: Any) -> Raw:
+    return Raw(Origin(tp.topic, tp.partition, record.offset, record.timestamp), record.key, record.value)
 
 
 class LetsGo(Protocol):
@@ -49,6 +66,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # Faust offers read_committed only together with its own exactly-once mode, which loses data.
         consumer._isolation_level = "read_committed"
         return consumer
+
+    async def on_start(self) -> None:
+        """Start the consumer; nothing is fetched before it has subscribed."""
+        await super().on_start()
+        self._ensure_consumer()._fetcher._records = _Fetched()
 
     def _begin_epoch(self, tp: TopicPartition) -> None:
         self._epoch[tp] = self._epoch.get(tp, 0) + 1
@@ -162,9 +184,9 @@ class Consumer(driver.Consumer):
         return ConsumerMessage(
             tp.topic,
             tp.partition,
-            last.offset,
-            last.timestamp / 1000.0,
-            last.timestamp_type,
+            last.origin.offset,
+            last.origin.arrived_at / 1000.0,
+            0,
             [],
             None,
             cast("bytes", batch),  # Faust passes a raw value on untouched, whatever it is

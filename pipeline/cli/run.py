@@ -72,9 +72,11 @@ def _clickhouse(chosen: Settings) -> None:
 
 
 def _stage(name: str, chosen: Settings) -> None:
+    from pipeline.spare import without_pandas
     from pipeline.telemetry import telemetry
     from processors.agents import run as run_stage
 
+    without_pandas()
     with telemetry(name, chosen) as own:
         run_stage(own, lambda: ready.say(chosen, name, metrics=own.url))
 
@@ -83,6 +85,7 @@ def _sink(chosen: Settings) -> None:
     from kafka.errors import InvalidSessionTimeoutError, KafkaError
 
     from pipeline.rules import codec_of, registry_of
+    from pipeline.spare import without_pandas
     from pipeline.telemetry import telemetry
     from sinks.clickhouse import ClickHouse, Refused
     from sinks.consumer import Sink
@@ -93,6 +96,7 @@ def _sink(chosen: Settings) -> None:
     from sinks.rejects import TooManyRefused
     from sinks.subscription import SinkNames
 
+    without_pandas()
     database, stopping = ClickHouse(chosen), threading.Event()
 
     def stop(*_: object) -> None:

@@ -39,5 +39,5 @@ def policy_of(settings: Settings) -> JourneyPolicy:
     return JourneyPolicy(
         journey_gap_ms=settings.journey_gap_h * HOUR,
         horizon_ms=settings.state_horizon_d * DAY,
-        timezone=ZoneInfo(settings.timezone),
+        timezone=UTC if settings.timezone == "UTC" else ZoneInfo(settings.timezone),
     )

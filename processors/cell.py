@@ -80,7 +80,11 @@ def add(cell: Cell, touch: Touch, policy: JourneyPolicy) -> None:
     channel = cell.channels.get(touch.channel)
     if channel is None:
         channel = cell.channels[touch.channel] = Channel()
-    _session(channel, touch, policy)
+    channel.touchpoints += 1
+    if at >= channel.newest:
+        channel.newest = at
+    if at >= channel.newest - policy.horizon_ms:
+        _session(channel, touch, policy)
     if at >= cell.last - policy.journey_horizon_ms:
         runs.touch(cell.journeys, at, policy.journey_gap_ms, touch.channel)
     if touch.amount is not None:
@@ -92,16 +96,10 @@ def add(cell: Cell, touch: Touch, policy: JourneyPolicy) -> None:
 
 
 def _session(channel: Channel, touch: Touch, policy: JourneyPolicy) -> None:
-    at = touch.occurred_at
-    channel.touchpoints += 1
-    if at >= channel.newest:
-        channel.newest = at
-    elif at < channel.newest - policy.horizon_ms:
-        return
     if touch.contact is None:
-        runs.touch(channel.sessions, at, policy.gap(touch.channel))
+        runs.touch(channel.sessions, touch.occurred_at, policy.gap(touch.channel))
     else:
-        runs.touch(channel.contacts.setdefault(touch.contact, []), at, policy.horizon_ms)
+        runs.touch(channel.contacts.setdefault(touch.contact, []), touch.occurred_at, policy.horizon_ms)
 
 
 def _answer(cell: Cell, touch: Touch, answer: dict[str, Any], policy: JourneyPolicy) -> None:

@@ -45,4 +45,5 @@ class JourneyPolicy:
 
     def gap(self, channel: str) -> int:
         """The pause that ends a session in this channel."""
-        return self.session_gaps.get(channel, self.session_gaps["other"])
+        found = self.session_gaps.get(channel)
+        return self.session_gaps["other"] if found is None else found

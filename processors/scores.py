@@ -6,6 +6,7 @@ Windows end at the newest answer and are whole buckets: 24 hours of the clock fo
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from processors import intervals
 from processors.intervals import Interval
 
+HOUR_MS: Final = 3_600_000
 EPOCH_DAY: Final = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 DAY_WINDOWS: Final = {"7d": 7, "30d": 30, "90d": 90}
 HOUR_WINDOWS: Final = {"24h": 24}
@@ -95,6 +97,7 @@ def counted(scale: Scale, value: int) -> Tally:
     return Tally(1, value, value * value, int(points >= good), int(points <= bad))
 
 
+@lru_cache(256)
 def _ends(scale: Scale) -> tuple[int, int]:
     span = scale.high - scale.low
     if scale.metric == "nps":
@@ -108,6 +111,9 @@ def _ends(scale: Scale) -> tuple[int, int]:
 
 def bucket_of(at: int, zone: tzinfo) -> tuple[int, int]:
     """The local hour and the local day (both counted from 1970) in which a time lies; `at` in milliseconds since epoch, UTC."""
+    if zone is UTC:  # the usual one, and many times faster without the calendar
+        hour = at // HOUR_MS
+        return hour, hour // 24
     local = datetime.fromtimestamp(at // 1000, zone)
     day = local.toordinal() - EPOCH_DAY
     return day * 24 + local.hour, day

@@ -210,3 +210,8 @@ def test_a_scale_survives_being_a_key(metric: str, low: int, high: int, directio
     """Whatever characters a source's own metric has."""
     scale = Scale(metric, low, high, direction)
     assert Scale.of_key(scale.key) == scale
+
+
+@given(st.integers(-62_000_000_000_000, 250_000_000_000_000))
+def test_hours_and_days_in_utc_need_no_calendar(at: int) -> None:
+    assert scores.bucket_of(at, UTC) == scores.bucket_of(at, ZoneInfo("UTC"))

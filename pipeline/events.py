@@ -129,7 +129,7 @@ class Rejection(msgspec.Struct, frozen=True):
     got: str
 
 
-class Resolved(msgspec.Struct, frozen=True):
+class Resolved(msgspec.Struct, frozen=True, gc=False):
     """What the resolve stage adds to a touchpoint: whose it is, and where its original record lies."""
 
     person: str

@@ -23,6 +23,7 @@ class Keyring:
         return f"{namespace}:{hashlib.blake2b(plain, digest_size=DIGEST_BYTES, key=self._secret).hexdigest()}"
 
 
+@lru_cache(maxsize=200_000)
 def person_of(cell: str) -> str:
     """The person of a cell that was never linked to another: `p_` and the cell's hash under its namespace."""
     return "p_" + hashlib.blake2b(cell.encode(), digest_size=DIGEST_BYTES).hexdigest()

@@ -40,8 +40,7 @@ class Admission:
     horizon_h: int
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True, gc=False):
     """A valid touchpoint, seen for the first time."""
 
     record: dict[str, Any]

@@ -39,7 +39,7 @@ class Pending:
 
     def size(self) -> int:
         """Bytes of the records' values."""
-        return sum(record.serialized_value_size for record in self.records)
+        return sum(len(record.value or b"") for record in self.records)
 
     def heard(self, event: Event) -> None:
         """Something has happened to it; records before a committed offset are let go."""

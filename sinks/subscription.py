@@ -8,6 +8,8 @@ from typing import Any, Final
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
+from sinks.fetched import FetchedRecords
+
 METADATA_MS: Final = 30_000
 
 
@@ -34,7 +36,7 @@ class Change:
 
 def connect(names: SinkNames) -> Any:
     """A consumer with no topics yet. Raises KafkaError."""
-    return KafkaConsumer(
+    consumer = KafkaConsumer(
         bootstrap_servers=names.bootstrap.split(","),
         group_id=names.group,
         group_instance_id=names.instance,
@@ -52,6 +54,8 @@ def connect(names: SinkNames) -> Any:
         session_timeout_ms=int(names.session_timeout_s * 1000),
         heartbeat_interval_ms=int(names.session_timeout_s * 1000 / 3),
     )
+    consumer._fetcher.PartitionRecords = FetchedRecords
+    return consumer
 
 
 class Listener(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -1,7 +1,6 @@
 """The Faust applications: which topics a stage reads, and how its lanes learn of rebalances. Everything else is elsewhere."""
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pipeline.codec import Encoder
 from pipeline.config import Settings
 from pipeline.meter import Meter, NoMeter
 from pipeline.rules import admission_of, codec_of, policy_of, registry_of
+from pipeline.spare import collect_garbage_rarely
 from pipeline.standing import Place
 from pipeline.telemetry import Telemetry
 from processors.journey import FIELDS, JourneyFold
@@ -176,9 +176,7 @@ def _datadir(settings: Settings, name: str) -> Path:
 
 def run(telemetry: Telemetry, on_ready: Callable[[], None]) -> None:
     """Run a stage until SIGTERM or SIGINT; the transactions at hand are finished first. Raises NotRunning, OSError, SystemExit."""
-    # A batch makes a hundred thousand short-lived objects without cycles; looking through them all the time costs a seventh.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    collect_garbage_rarely()
     settings = telemetry.settings
     _reach(endpoints.kafka(settings))
     definition = STAGES[telemetry.name](settings)

@@ -85,7 +85,7 @@ def _sink(chosen: Settings) -> None:
     from kafka.errors import InvalidSessionTimeoutError, KafkaError
 
     from pipeline.rules import codec_of, registry_of
-    from pipeline.spare import without_pandas
+    from pipeline.spare import collect_garbage_rarely, without_pandas
     from pipeline.telemetry import telemetry
     from sinks.clickhouse import ClickHouse, Refused
     from sinks.consumer import Sink
@@ -97,6 +97,7 @@ def _sink(chosen: Settings) -> None:
     from sinks.subscription import SinkNames
 
     without_pandas()
+    collect_garbage_rarely()
     database, stopping = ClickHouse(chosen), threading.Event()
 
     def stop(*_: object) -> None:

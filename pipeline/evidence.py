@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from pipeline.reconcile import REJECTED, STORED, Twin
+from pipeline.reconcile import REFUSED, REJECTED, STORED, Twin
 from sinks.clickhouse import ClickHouse
+from sinks.rejects import STAGE as SINK
 
 WINDOW: Final = 1_000_000
 # Of 32 characters each, so that a query stays well below ClickHouse's usual limit of 256 KiB.
@@ -13,6 +14,11 @@ IDS_OF_A_QUERY: Final = 4_000
 _OFFSETS: Final = """SELECT source_offset FROM {table} FINAL
     WHERE source_topic = %(topic)s AND source_partition = %(partition)s
         AND source_offset >= %(first)s AND source_offset < %(beyond)s"""
+_FATES: Final = (
+    (_OFFSETS.format(table="touchpoints"), STORED),
+    (f"{_OFFSETS.format(table='rejected')} AND stage != '{SINK}'", REJECTED),
+    (f"{_OFFSETS.format(table='rejected')} AND stage = '{SINK}'", REFUSED),
+)
 # Without FINAL: a row that is going to be replaced says of its event id what its successor says, and the newest is asked for.
 _TWINS: Final = """SELECT lower(hex(MD5(event_id))) AS name, max(source_offset),
         toUnixTimestamp64Milli(argMax(arrived_at, source_offset))
@@ -45,8 +51,8 @@ class TableEvidence:
         if (topic, partition, begin) != self._at:
             window = bytearray(self._size)
             where = {"topic": topic, "partition": partition, "first": begin, "beyond": begin + self._size}
-            for table, fate in (("touchpoints", STORED), ("rejected", REJECTED)):
-                for offsets in self._database.columns(_OFFSETS.format(table=table), where):
+            for sql, fate in _FATES:
+                for offsets in self._database.columns(sql, where):
                     for found in set(offsets):
                         window[found - begin] += fate
             self._at, self._window = (topic, partition, begin), window

@@ -1,7 +1,7 @@
 """Is every event accounted for? Per partition and hour: received = stored + rejected + duplicate + erased. Pure.
 
 Records come in chunks, and of what the tables say only as much is asked for as concerns a chunk, so memory does not grow with the
-number of records.
+number of records; only event ids of refused rows are held, which are few: the sink stops when most are.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from pipeline.codec import Decoder
-from pipeline.events import Raw, Rejection
+from pipeline.events import Origin, Raw, Rejection
 
 HOUR_MS: Final = 3_600_000
 STORED: Final = 1
 REJECTED: Final = 2
+REFUSED: Final = 4
 SUMMED: Final = ("received", "stored", "rejected", "duplicate", "erased")
 
 
@@ -28,7 +29,7 @@ class Evidence(Protocol):
     """What the tables say of one source partition."""
 
     def fates(self, topic: str, partition: int, first: int, last: int) -> Sequence[int]:
-        """For each offset from `first` to `last`: STORED, REJECTED, their sum, or 0."""
+        """For each offset from `first` to `last`: STORED, REJECTED (by a stage), REFUSED (by ClickHouse), their sum, or 0."""
 
     def twins(self, topic: str, partition: int, event_ids: Collection[str]) -> Mapping[str, Twin]:
         """Those of the event ids that are stored."""
@@ -64,18 +65,20 @@ class Reconciliation:
         self._accounts: dict[tuple[str, int, int], Account] = {}
         self._place: tuple[str, int] = ("", -1)
         self._replaced: dict[str, int] = {}
+        self._refused: dict[str, list[Origin]] = {}
 
     def take(self, chunk: Sequence[Raw]) -> None:
         """Account for every record of a chunk.
 
         A record that is both stored and rejected is unexplained: both cannot be true. One that is neither is a duplicate only if
-        another one of its event id in the same partition is stored. Raises RegistryUnavailable, and what the evidence raises.
+        another one of its event id in the same partition is stored, or came before and was refused by ClickHouse: the stage knew it
+        by then. Raises RegistryUnavailable, and what the evidence raises.
         """
         if not chunk:
             return
         topic, partition = chunk[0].origin.topic, chunk[0].origin.partition
         if (topic, partition) != self._place:
-            self._place, self._replaced = (topic, partition), {}
+            self._place, self._replaced, self._refused = (topic, partition), {}, {}
         first = chunk[0].origin.offset
         fates = self._evidence.fates(topic, partition, first, chunk[-1].origin.offset)
         open_ones: list[tuple[Account, Raw]] = []
@@ -89,6 +92,9 @@ class Reconciliation:
                     account.stored += 1
                 case fate if fate == REJECTED:
                     account.rejected += 1
+                case fate if fate == REFUSED:
+                    account.rejected += 1
+                    self._note_refused(raw)
                 case _:
                     account.unexplained.append(raw.origin.offset)
         self._settle(open_ones)
@@ -106,12 +112,28 @@ class Reconciliation:
         ids = {event_id for _, _, event_id in named if event_id}
         twins = self._evidence.twins(*self._place, ids) if ids else {}
         for account, raw, event_id in named:
+            if event_id and self._was_refused(event_id, raw):
+                account.duplicate += 1
+                continue
             twin = twins.get(event_id) if event_id else None
             if event_id is None or twin is None:
                 account.unexplained.append(raw.origin.offset)
                 continue
             account.duplicate += 1
             account.beyond_horizon += self._was_replaced(event_id, raw, twin)
+
+    def _note_refused(self, raw: Raw) -> None:
+        event_id = _event_id(raw, self._decoder)
+        if event_id:
+            self._refused.setdefault(event_id, []).append(raw.origin)
+
+    def _was_refused(self, event_id: str, raw: Raw) -> bool:
+        """The stage knew this event id from a record whose row ClickHouse has refused."""
+        hour = raw.origin.arrived_at // HOUR_MS
+        return any(
+            before.offset < raw.origin.offset and hour - before.arrived_at // HOUR_MS <= self._horizon_h
+            for before in self._refused.get(event_id, ())
+        )
 
     def _was_replaced(self, event_id: str, raw: Raw, twin: Twin) -> bool:
         """The stage took this record for new, and its row has been replaced by that of a record which came beyond the horizon."""

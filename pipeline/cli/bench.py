@@ -56,6 +56,7 @@ def bench(
     seconds: Annotated[int, typer.Option(min=3, help="pipeline: length of each trial.")] = 60,
     steps: Annotated[int, typer.Option(min=1, help="pipeline: trials on the way to the highest rate.")] = 5,
     persons: Annotated[str, typer.Option(help="restore: numbers of persons, by comma.")] = "10000,100000,1000000",
+    only: Annotated[str, typer.Option(help="peers: only programs whose names hold this, such as faust.")] = "",
     quick: Annotated[
         bool, typer.Option("--quick", help="Small counts, 3 rounds: a look, no figures to quote.")
     ] = False,
@@ -78,7 +79,7 @@ def bench(
     measuring = _measuring()
     sizes = _sizes(persons)
     options = measuring.Options(
-        out_dir.absolute(), events or 400_000, slow_events, rounds, seed, rate, seconds, steps, sizes
+        out_dir.absolute(), events or 400_000, slow_events, rounds, seed, rate, seconds, steps, sizes, only
     )
     if quick:
         options = options.quick()

@@ -51,23 +51,31 @@ def settings(home: Path, **values: Any) -> Settings:
 
 
 @contextmanager
-def running(home: Path, name: str = "kafka", **values: str) -> Iterator[str]:
-    """A server of touchstream's own (kafka or clickhouse) on a home; gives its address. Raises BenchFailed."""
+def started(home: Path, name: str, **values: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """`touchstream run NAME` on a home while it lasts; what it says goes to NAME.out in the home."""
     home.mkdir(parents=True, exist_ok=True)
-    mine = settings(home)
-    ready.forget(mine, name)
-    log = home / f"{name}.out"
-    with log.open("ab") as out:
+    with (home / f"{name}.out").open("ab") as out:
         process = subprocess.Popen(
             touchstream("run", name), env=environment(home, **values), stdin=subprocess.DEVNULL, stdout=out, stderr=out
         )
     try:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while (facts := ready.heard(mine, name)) is None:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise BenchFailed(f"{name} does not start: {log} says why")
-            time.sleep(0.1)
-        yield str(facts["address"])
+        yield process
     finally:
         stop(process)
+
+
+@contextmanager
+def running(home: Path, name: str = "kafka", **values: str) -> Iterator[str]:
+    """A server of touchstream's own (kafka or clickhouse) on a home; gives its address. Raises BenchFailed."""
+    mine = settings(home)
+    ready.forget(mine, name)
+    try:
+        with started(home, name, **values) as process:
+            deadline = time.monotonic() + START_TIMEOUT_S
+            while (facts := ready.heard(mine, name)) is None:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise BenchFailed(f"{name} does not start: {home / name}.out says why")
+                time.sleep(0.1)
+            yield str(facts["address"])
+    finally:
         ready.forget(mine, name)

@@ -76,7 +76,8 @@ def run(system: System, task: Task, where: Where) -> dict[str, Any]:
 def _fresh(system: System, job: Job, where: Where) -> None:
     """Nothing of an earlier run: result topics, changelogs and offsets."""
     if not system.ours:
-        topics_io.create(where.bootstrap, {where.result: topics_io.BROKER_TIME})
+        made = {f"{where.run}-{name}": {"cleanup.policy": "compact"} for name in system.changelogs}
+        topics_io.create(where.bootstrap, {where.result: topics_io.BROKER_TIME, **made})
         return
     topics_io.delete(where.bootstrap, groups=[f"{where.prefix}{stage}" for stage in ("resolve", "journey")])
     topics_io.create(where.bootstrap, topics_io.ours(where.prefix, without={job.source}))

@@ -20,6 +20,7 @@ class Options:
 
     `events` for programs that are fast and `slow_events` for those that are not; `seconds` of each open-loop trial at `rate`
     records a second, and `steps` of bisection; `persons` are the sizes of state.
+    Of the programs beside each other, those whose names hold `only`.
     """
 
     out: Path
@@ -31,6 +32,7 @@ class Options:
     seconds: int = 60
     steps: int = 5
     persons: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    only: str = ""
 
     def quick(self) -> "Options":
         """The same in a fraction of the time."""

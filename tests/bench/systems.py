@@ -13,6 +13,9 @@ HERE: Final = Path(__file__).parent
 SCHEMAS: Final = HERE.parents[1] / "schemas"
 OURS_BEGUN: Final = re.compile(rb"partition \d+: open")
 PEER_BEGUN: Final = re.compile(rb"^FIRST \d+", re.MULTILINE)
+# Faust subscribes to changelogs that it has only just asked for. One that is not in its metadata by then has no partitions for it,
+# and its agent crashes again and again (PartitionsMismatch) behind a worker that says it is ready.
+FAUST_CHANGELOGS: Final = ("persons-changelog", "seen-changelog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One program: touchstream with `workers` processes of each stage, or a peer's command; `fast` ones get the long input."""
+    """One program: touchstream with `workers` processes of each stage, or a peer's command; `fast` ones get the long input.
+
+    `changelogs` are topics of a peer's own, named after the run, that it finds made.
+    """
 
     name: str
     guarantee: str
@@ -63,6 +69,7 @@ class System:
     workers: int = 0
     fast: bool = False
     settings: dict[str, str] = field(default_factory=dict)
+    changelogs: tuple[str, ...] = ()
 
     @property
     def ours(self) -> bool:
@@ -123,8 +130,10 @@ def peers(python: Path | None, jar: Path | None) -> list[System]:
             ("Quix Streams, exactly-once", "quix_app.py", "exactly-once"),
             ("Bytewax", "bytewax_app.py", "at-least-once"),
         ):
-            more = ("worker", "-l", "info", "--without-web") if module == "faust_app.py" else ()
-            found.append(System(name, guarantee, (str(python), str(HERE / "peers" / module), *more)))
+            faust = module == "faust_app.py"
+            more = ("worker", "-l", "info", "--without-web") if faust else ()
+            command = (str(python), str(HERE / "peers" / module), *more)
+            found.append(System(name, guarantee, command, changelogs=FAUST_CHANGELOGS if faust else ()))
     java = shutil.which("java")
     if jar and java:
         classes = f"{jar}:{jar.parent / 'lib'}/*"

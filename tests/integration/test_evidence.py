@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config import Settings
 from pipeline.evidence import TableEvidence
-from pipeline.reconcile import REJECTED, STORED, Twin
+from pipeline.reconcile import REFUSED, REJECTED, STORED, Twin
 from sinks import migrations
 from sinks.clickhouse import ClickHouse
 from tests.harness.installation import Installation
@@ -41,10 +41,10 @@ def store(
     database.insert("touchpoints", (*columns, "_offset"), list(zip(*rows, strict=True)), uuid4().hex)
 
 
-def reject(database: ClickHouse, *offsets: int) -> None:
+def reject(database: ClickHouse, *offsets: int, stage: str = "resolve") -> None:
     """Rejected records of the same partition."""
     columns = ("source_topic", "source_partition", "source_offset", "stage")
-    rows = [(TOPIC, 3, offset, "resolve") for offset in offsets]
+    rows = [(TOPIC, 3, offset, stage) for offset in offsets]
     database.insert("rejected", columns, list(zip(*rows, strict=True)), uuid4().hex)
 
 
@@ -54,8 +54,9 @@ def test_fates_are_those_of_the_partition_whatever_the_window(database: ClickHou
     store(database, [("d", 6, 0, 4)], partition=2)
     store(database, [("e", 6, 0, 5)], topic="cx.touchpoints.call.v1")
     reject(database, 8, 12)
+    reject(database, 9, stage="sink")
     evidence = TableEvidence(database, window)
-    expected = [STORED, 0, STORED, REJECTED, 0, 0, 0, STORED + REJECTED, 0]
+    expected = [STORED, 0, STORED, REJECTED, REFUSED, 0, 0, STORED + REJECTED, 0]
     assert list(evidence.fates(TOPIC, 3, 5, 13)) == expected
     assert list(evidence.fates(TOPIC, 3, 12, 12)) == [STORED + REJECTED]
     assert list(evidence.fates(TOPIC, 2, 5, 7)) == [0, STORED, 0]

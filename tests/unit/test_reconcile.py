@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.codec import Decoder
 from pipeline.events import Raw
-from pipeline.reconcile import REJECTED, STORED, Account, Reconciliation, Twin, total
+from pipeline.reconcile import REFUSED, REJECTED, STORED, Account, Reconciliation, Twin, total
 from tests.harness.touchpoints import HOUR, NOW, REGISTRY, SOURCE, raw, touchpoint, wire
 
 DECODER = Decoder("touchpoint", REGISTRY)
@@ -19,16 +19,18 @@ Place = tuple[str, int, int]
 
 @dataclass(slots=True)
 class Tables:
-    """Evidence made up from the places of stored and rejected records; `records` is the log that they are places of."""
+    """Evidence made up from the places of stored, rejected and refused records; `records` is the log that they are places of."""
 
     stored: frozenset[Place]
     rejected: frozenset[Place]
+    refused: frozenset[Place]
     records: list[Raw]
 
     def fates(self, topic: str, partition: int, first: int, last: int) -> list[int]:
         """See Evidence."""
         found = [(topic, partition, offset) for offset in range(first, last + 1)]
-        return [STORED * (one in self.stored) + REJECTED * (one in self.rejected) for one in found]
+        sides = ((STORED, self.stored), (REJECTED, self.rejected), (REFUSED, self.refused))
+        return [sum(fate for fate, side in sides if one in side) for one in found]
 
     def twins(self, topic: str, partition: int, event_ids: Collection[str]) -> dict[str, Twin]:
         """See Evidence."""
@@ -42,11 +44,15 @@ class Tables:
 
 
 def reconcile(
-    records: Iterable[Raw], stored: frozenset[Place], rejected: frozenset[Place] = frozenset(), size: int = 2
+    records: Iterable[Raw],
+    stored: frozenset[Place],
+    rejected: frozenset[Place] = frozenset(),
+    size: int = 2,
+    refused: frozenset[Place] = frozenset(),
 ) -> list[Account]:
     """Accounts of a log that is taken in chunks of so many records."""
     in_order = sorted(records, key=lambda one: (one.origin.topic, one.origin.partition, one.origin.offset))
-    reconciliation = Reconciliation(Tables(stored, rejected, in_order), DECODER, HORIZON_H)
+    reconciliation = Reconciliation(Tables(stored, rejected, refused, in_order), DECODER, HORIZON_H)
     for _, group in groupby(in_order, key=lambda one: (one.origin.topic, one.origin.partition)):
         members = list(group)
         for n in range(0, len(members), size):
@@ -111,6 +117,19 @@ def test_a_duplicate_of_a_lost_event_is_lost() -> None:
     assert only(reconcile(log("a", "a"), places())).unexplained == [0, 1]
 
 
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_duplicate_of_a_refused_row_is_one(size: int) -> None:
+    """The stage knew it, whatever ClickHouse made of its row; one that came before is none, nor one of a rejected record."""
+    records = log("a", "b", "a", "a", "", "c", "c")
+    found = reconcile(records, places(1), places(4, 5), size, refused=places(2))
+    assert sums(only(found)) == (7, 1, 3, 1, [0, 6])
+
+
+def test_what_is_stored_and_refused_is_unexplained() -> None:
+    """Both cannot be true."""
+    assert only(reconcile(log("a"), places(0), refused=places(0))).unexplained == [0]
+
+
 def test_a_duplicate_lies_in_the_same_partition() -> None:
     """The same event id elsewhere explains nothing: deduplication looks at one partition."""
     records = log("a") + log("a", place=(OTHER, 0)) + log("a", place=(SOURCE, 1))
@@ -161,3 +180,17 @@ def test_duplicates_beyond_the_horizon_are_told_from_the_others(
     whole = total(reconcile(arrivals(*hours), places(stored)))
     assert (whole["stored"], whole["duplicate"], whole["beyond_horizon"]) == (1, len(hours) - 1, beyond)
     assert whole["unexplained"] == 0
+
+
+def test_a_refused_row_is_known_as_long_as_any_other() -> None:
+    """What comes again after more than 24 hours is new, so that it is missing is no duplicate's matter."""
+    account, *later = reconcile(arrivals(0, 24, 25), places(), refused=places(0))
+    assert sums(account) == (1, 0, 1, 0, [])
+    assert [sums(one) for one in later] == [(1, 0, 0, 1, []), (1, 0, 0, 0, [2])]
+
+
+def test_a_refused_row_that_came_again_as_new_is_not_counted_twice() -> None:
+    """The one between is the duplicate of the refused row, and not a row that the last one has replaced."""
+    whole = total(reconcile(arrivals(0, 1, 30), places(2), refused=places(0)))
+    assert (whole["stored"], whole["rejected"], whole["duplicate"]) == (1, 1, 1)
+    assert (whole["beyond_horizon"], whole["unexplained"]) == (0, 0)

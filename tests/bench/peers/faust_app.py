@@ -11,6 +11,7 @@ app = faust.App(
     datadir=str(wire.FOLDER),
     topic_partitions=4,
     topic_replication_factor=1,
+    topic_disable_leader=True,
     consumer_auto_offset_reset="earliest",
     producer_compression_type="lz4",
     web_enabled=False,

@@ -9,7 +9,6 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,20 +77,9 @@ def _start(bench: Bench, events: Pairs, values: dict[str, str], home: Path) -> d
     """From the start of the process, with a few events of new persons waiting on every partition, to its outputs."""
     topic = values["topic_prefix"] + "customers.v1"
     topics_io.fill(bench.bootstrap, values["topic_prefix"] + "touchpoints.resolved.v1", events)
-    home.mkdir(parents=True, exist_ok=True)
     before, ends_before = load(), topics_io.ends(bench.bootstrap, topic)
-    with ExitStack() as stack:
-        out = stack.enter_context((home / "out.log").open("ab"))
-        begun = time.time()
-        process = subprocess.Popen(
-            broker.touchstream("run", "journey"),
-            env=broker.environment(home, **values),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
-        stack.callback(broker.stop, process)
-        meter = stack.enter_context(Meter([process.pid]))
+    begun = time.time()
+    with broker.started(home, "journey", **values) as process, Meter([process.pid]) as meter:
         first, last = _outputs(bench.bootstrap, topic, ends_before, process)
         time.sleep(max(SETTLE_S, 2 * SAVE_S if "state_save_s" in values else 0.0))
         resident = meter.resident[-1][1]

@@ -2,7 +2,6 @@
 
 import subprocess
 import time
-from contextlib import ExitStack
 from typing import Any, Final
 
 from pipeline import lag, ready, supervisor
@@ -61,18 +60,7 @@ def _round(bench: Bench, prefix: str, clickhouse: str) -> dict[str, Any]:
     topics_io.delete(bench.bootstrap, groups=[f"{prefix}sink"])
     supervisor.prepare(settings)
     before = load()
-    home.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        out = stack.enter_context((home / "out.log").open("ab"))
-        process = subprocess.Popen(
-            broker.touchstream("run", "sink"),
-            env=broker.environment(home, **values),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
-        stack.callback(broker.stop, process)
-        meter = stack.enter_context(Meter([process.pid]))
+    with broker.started(home, "sink", **values) as process, Meter([process.pid]) as meter:
         begun, ended = _watched(settings, process)
     return {
         "system": "touchstream sink",
@@ -88,7 +76,7 @@ def _watched(settings: Settings, process: "subprocess.Popen[bytes]") -> tuple[fl
     deadline, begun = time.monotonic() + TIMEOUT_S, 0.0
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise BenchFailed(f"the sink ended by itself: {settings.home}/out.log says why")
+            raise BenchFailed(f"the sink ended by itself: {settings.home}/sink.out says why")
         if not begun:
             begun = time.time() if ready.heard(settings, "sink") is not None else 0.0
             time.sleep(0.01)

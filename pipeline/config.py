@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     codec: Literal["auto", "fastavro", "arrow"] = Field(
         "auto", description="What reads and writes Avro: arrow is the fast one, auto takes it where it is installed."
     )
-    batch_records: int = Field(5000, ge=1, le=100_000, description="Most records of one partition in one batch.")
+    batch_records: int = Field(10_000, ge=1, le=100_000, description="Most records of one partition in one batch.")
     instance: str = Field(
         "",
         max_length=200,

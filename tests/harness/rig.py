@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
 from deploy.embedded.ports import pick
 from pipeline import ready, supervisor
 from pipeline.config import PREFIX, Settings
@@ -36,9 +38,17 @@ def _nothing() -> None:
     """What most processes need before a start."""
 
 
+class _Given(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 def settings_of(**values: Any) -> Settings:
-    """Settings by name, as in a settings file; the rest are defaults."""
-    return Settings(**values)
+    """Settings by name; the rest are defaults, whatever the tester's own environment says."""
+    return _Given(**values)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from pipeline.config import Settings
 from pipeline.events import Rejection
 from pipeline.topics import OUTPUTS, REJECTED, RESOLVED
 from schemas.registry import FileRegistry
+from sinks.rejects import STAGE as SINK
 
 Place = tuple[str, int, int]
 KEYS: Final = {
@@ -25,10 +26,14 @@ KINDS: Final = {topic: kind for kind, topic in OUTPUTS.items()}
 
 @dataclass(slots=True)
 class Written:
-    """What lies on the output topics: places resolved and rejected (with the bytes), and versions that went back."""
+    """What lies on the output topics: places resolved and rejected (with the bytes), and versions that went back.
+
+    `refused` are places whose rows the sink has rejected: after a crash it may write one of them again.
+    """
 
     resolved: list[Place] = field(default_factory=list)
     rejected: dict[Place, bytes | None] = field(default_factory=dict)
+    refused: dict[Place, bytes] = field(default_factory=dict)
     twice: list[Place] = field(default_factory=list)
     back: list[str] = field(default_factory=list)
     records: int = 0
@@ -40,7 +45,11 @@ class Written:
         """Take one record; `topic` is without prefix."""
         self.records += 1
         if topic == REJECTED:
-            place = _place_of_headers(dict(record.headers))
+            headers = dict(record.headers)
+            place = _place_of_headers(headers)
+            if headers.get("__connect.errors.stage") == SINK.encode():
+                self.refused[place] = record.value
+                return
             if place in self.rejected:
                 self.twice.append(place)
             self.rejected[place] = record.value

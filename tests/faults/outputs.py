@@ -1,15 +1,16 @@
-"""What the stages wrote to their topics, as a consumer of committed records sees it (I3, I4)."""
+"""What lies on the source topics, and what the stages wrote to theirs, as a consumer of committed records sees it (I3, I4)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from pipeline import accounting, rawlog
 from pipeline.codec import Decoder
 from pipeline.config import Settings
-from pipeline.events import Rejection
+from pipeline.events import Raw, Rejection
 from pipeline.topics import OUTPUTS, REJECTED, RESOLVED
 from schemas.registry import FileRegistry
 from sinks.rejects import STAGE as SINK
@@ -77,6 +78,29 @@ class Written:
             self.back.append(f"{where}: version {version} after {max(last, self._thing.get(thing, 0))}")
         self._person[kind, person] = max(version, last)
         self._thing[thing] = version
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Every place on the source topics, and the bytes at some of them."""
+
+    places: set[Place]
+    values: dict[Place, bytes]
+
+
+def sources(settings: Settings, wanted: Container[Place]) -> Sources:
+    """Read the source topics to their ends, in parts; the bytes of `wanted` places are kept."""
+    found = Sources(set(), {})
+
+    def take(chunk: list[Raw]) -> None:
+        for raw in chunk:
+            place = raw.origin.topic, raw.origin.partition, raw.origin.offset
+            found.places.add(place)
+            if place in wanted:
+                found.values[place] = raw.value or b""
+
+    rawlog.each(str(settings.kafka_bootstrap), accounting.ends(settings), take)
+    return found
 
 
 def _place_of_headers(headers: Mapping[str, bytes]) -> Place:

@@ -49,6 +49,7 @@ class Watch:
 
     rig: Rig
     is_refused: Callable[[str], bool] = lambda _: False
+    every_s: float = EVERY_S
     samples: int = 0
     missed: int = 0
     broken: list[str] = field(default_factory=list)
@@ -69,7 +70,7 @@ class Watch:
 
     def _run(self) -> None:
         try:
-            while not self._stop.wait(EVERY_S):
+            while not self._stop.wait(self.every_s):
                 self._weigh()
                 try:
                     asyncio.run(asyncio.wait_for(self._sample(), PATIENCE_S))

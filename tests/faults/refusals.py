@@ -13,8 +13,8 @@ from tests.faults.outputs import Written
 from tests.harness.rig import Rig
 from tests.harness.truth import Truth
 
-# The simulation numbers its events: one of 1024 ends so. Each one takes the sink about ten inserts to find.
-ODD: Final = re.compile("[048c]00$")
+# The simulation numbers its events: one of 512 ends so. Each one takes the sink about ten inserts to find.
+ODD: Final = re.compile("[02468ace]00$")
 _resolved = Decoder("resolved_touchpoint", FileRegistry())
 
 

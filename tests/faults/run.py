@@ -110,6 +110,8 @@ def main() -> int:
     )
     given = parser.parse_args()
     lines: list[str] = []
+    if given.log:
+        given.log.parent.mkdir(parents=True, exist_ok=True)
 
     def say(line: str) -> None:
         print(line, flush=True)

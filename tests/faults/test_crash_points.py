@@ -15,16 +15,17 @@ from tests.faults.invariants import check
 from tests.faults.refusals import is_refused, refuse
 from tests.faults.watch import Watch
 from tests.harness.keeper import Kept
-from tests.harness.rig import PARTITIONS, Rig
+from tests.harness.rig import Rig
 from tests.harness.sending import Sending
 from tests.harness.truth import Truth
 from tests.harness.waiting import until
 
-RATE = 100.0
+RATE = 60.0
 DEATH_S = 240.0
 REST_S = 120.0
 # So that a state is saved in the midst of the work too, and not only when it has been restored.
 SAVE_S = "3"
+PARTITIONS = 2
 POINTS = {"resolve": STAGE_POINTS, "journey": STAGE_POINTS, "sink": SINK_POINTS}
 # One that dies while it saves is ended by the system's alarm.
 ENDS = (-signal.SIGKILL, -signal.SIGALRM)
@@ -77,8 +78,8 @@ def run_all(rig: Rig, seed: int) -> None:
 
 @pytest.fixture
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """One whose stages save their state often."""
-    with Rig(tmp_path_factory.mktemp("rig"), overrides={"state_save_s": SAVE_S}) as one:
+    """One whose stages save their state often, with few partitions: the sink inserts each apart."""
+    with Rig(tmp_path_factory.mktemp("rig"), overrides={"state_save_s": SAVE_S, "topic_partitions": str(PARTITIONS)}) as one:
         yield one
 
 

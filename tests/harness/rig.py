@@ -28,7 +28,6 @@ STAGES: Final = ("resolve", "journey", "sink")
 SECRET: Final = "the secret of an installation under test"
 START_S: Final = 90.0
 SESSION_TIMEOUT_S: Final = "3"
-PARTITIONS: Final = 4
 
 
 Act = Callable[[], None]

@@ -79,7 +79,9 @@ def run_all(rig: Rig, seed: int) -> None:
 @pytest.fixture
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """One whose stages save their state often, with few partitions: the sink inserts each apart."""
-    with Rig(tmp_path_factory.mktemp("rig"), overrides={"state_save_s": SAVE_S, "topic_partitions": str(PARTITIONS)}) as one:
+    with Rig(
+        tmp_path_factory.mktemp("rig"), overrides={"state_save_s": SAVE_S, "topic_partitions": str(PARTITIONS)}
+    ) as one:
         yield one
 
 

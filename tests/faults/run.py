@@ -69,6 +69,7 @@ def run(plan: Plan, say: Callable[[str], None]) -> bool:
     faults = schedule(plan.seed, [Kind.KILL], plan.kills, seconds) if plan.kills else []
     say(f"plan       seed {plan.seed}, {plan.events} events at {plan.rate:g} a second, {plan.kills} kills")
     began = time.monotonic()
+    truth = Truth().add(plan.seed, plan.events, plan.events)
     with Rig(plan.folder, heap_mb=768) as rig, Watch(rig, every_s=WATCH_S) as watch:
         load = Sending(rig, plan.seed, plan.rate, plan.events).begin()
         chaos = Chaos(rig, lambda text: say(f"{text}, {load.sent} sent"))
@@ -76,7 +77,7 @@ def run(plan: Plan, say: Callable[[str], None]) -> bool:
         sent = load.end(seconds + REST_S)
         say(f"sent       {sent.sent} records in {sent.seconds:.1f} s, all acknowledged; {rig.stored()} stored by then")
         say(f"kills      {chaos.done}: " + _counted(fault.target for fault in faults))
-        findings = check(rig, Truth().add(plan.seed, plan.events, plan.events), watch, plan.seed, REST_S, say=say)
+        findings = check(rig, truth, watch, plan.seed, REST_S, say=say)
         findings.add("I6", "no process ended but by a kill", _ends(rig, faults))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     say(f"took       {time.monotonic() - began:.1f} s with the checks, which took at most {memory:.0f} MiB")

@@ -26,11 +26,17 @@ REST_S = 120.0
 # So that a state is saved in the midst of the work too, and not only when it has been restored.
 SAVE_S = "3"
 PARTITIONS = 2
-POINTS = {"resolve": STAGE_POINTS, "journey": STAGE_POINTS, "sink": SINK_POINTS}
+# First, because a bad row is found the sooner the less has piled up.
+REFUSALS = ("rejecting", "rejected")
+POINTS = {
+    "resolve": STAGE_POINTS,
+    "journey": STAGE_POINTS,
+    "sink": (*REFUSALS, *(point for point in SINK_POINTS if point not in REFUSALS)),
+}
 # One that dies while it saves is ended by the system's alarm.
 ENDS = (-signal.SIGKILL, -signal.SIGALRM)
 # These are passed once for each assignment or each bad row, the others with every batch.
-SELDOM = ("assigned", "revoked", "restoring", "rejecting", "rejected")
+SELDOM = ("assigned", "revoked", "restoring", *REFUSALS)
 
 
 def die_everywhere(rig: Rig, stage: str, turns: dict[str, int]) -> None:

@@ -51,7 +51,7 @@ class TestLong:
         survives(rig, seed, [*minute, *later(75, schedule(seed, [Kind.FREEZE], 4, 20))])
 
     def test_rebalance_storm(self, rig: Rig, seed: int) -> None:
-        survives(rig, seed, schedule(seed, [Kind.JOIN, Kind.JOIN_TWICE], 18, 50))
+        survives(rig, seed, schedule(seed, [Kind.JOIN, Kind.JOIN_TWICE], 12, 35))
 
     def test_broker(self, rig: Rig, seed: int) -> None:
         away = Fault(0.0, Kind.BROKER_AWAY, "kafka", 30.0)
@@ -67,8 +67,8 @@ class TestLong:
         chance = random.Random(seed)
         half = [Fault(at, chance.choice([Kind.CUT, Kind.STALL]), line, 30.0) for at, line in enumerate(LINES)]
         kinds = [Kind.CUT, Kind.STALL, Kind.NO_ANSWERS, Kind.DELAY]
-        survives(rig, seed, [*half, *later(38, schedule(seed, kinds, 14, 45))])
+        survives(rig, seed, [*half, *later(38, schedule(seed, kinds, 10, 30))])
 
     def test_kills_of_processes_and_servers(self, rig: Rig, seed: int) -> None:
         kinds = [Kind.KILL] * len(STAGES) + [Kind.BROKER_KILL, Kind.DATABASE_KILL]
-        survives(rig, seed, schedule(seed, kinds, 15, 50))
+        survives(rig, seed, schedule(seed, kinds, 10, 35))

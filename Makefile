@@ -15,7 +15,7 @@ test: $(VENV)/.dev
 
 faults: $(VENV)/.dev
 	$(BIN)/pytest -m long tests/faults tests/integration
-	$(BIN)/python -m tests.faults.run $(ARGS)
+	$(BIN)/python -m tests.faults.run $(or $(ARGS),--events 100000 --kills 20)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 VARIABLE: Final = "TOUCHSTREAM_CRASH_AT"
+SOON_S: Final = 30e-6
 STAGE_POINTS: Final = (
     "restoring",
     "fetched",
@@ -20,6 +21,7 @@ STAGE_POINTS: Final = (
     "before_offsets",
     "before_commit",
     "committed",
+    "saving",
     "revoked",
 )
 SINK_POINTS: Final = (
@@ -84,3 +86,12 @@ def here(process: str, point: str) -> None:
     """Die at once if this is the armed point's turn."""
     if _armed is not None and _armed.passed(process, point):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def soon(process: str, point: str) -> None:
+    """Die in the midst of what comes next if this is the armed point's turn.
+
+    The system ends the process by SIGALRM, which nobody handles, so that it also dies in foreign code which lets no thread run.
+    """
+    if _armed is not None and _armed.passed(process, point):
+        signal.setitimer(signal.ITIMER_REAL, SOON_S)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from pipeline.config import Settings
 from pipeline.topics import RESOLVED, SOURCES
@@ -15,6 +15,7 @@ from sinks.rows import TABLES
 # Below this distance a look at the records tells markers from data; above it the distance itself is near enough.
 LOOK_BELOW: Final = 2000
 LOOK_MS: Final = 300
+FETCH_MS: Final = 100
 PATIENCE_MS: Final = 10_000
 READS: Final = {"resolve": SOURCES, "journey": (RESOLVED,), "sink": tuple(TABLES)}
 
@@ -81,6 +82,7 @@ async def _consumer(bootstrap: str, group: str | None) -> AIOKafkaConsumer:
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         request_timeout_ms=PATIENCE_MS,
+        fetch_max_wait_ms=FETCH_MS,
     )
     try:
         await consumer.start()
@@ -120,18 +122,25 @@ async def _look(
     committed: dict[TopicPartition, int],
     last: Ends,
 ) -> dict[TopicPartition, int]:
-    """Count the records between committed offset and end."""
+    """Count the records between committed offset and end. Raises KafkaTimeoutError when Kafka is silent."""
     consumer.assign(tps)
     for tp in tps:
         consumer.seek(tp, committed[tp])
     found = dict.fromkeys(tps, 0)
-    open_tps = set(tps)
+    open_tps, silent_ms = set(tps), 0
     while open_tps:
         batches = await consumer.getmany(*open_tps, timeout_ms=LOOK_MS)
         for tp, records in batches.items():
             found[tp] += sum(record.offset < last[tp] for record in records)
         before = len(open_tps)
-        open_tps = {tp for tp in open_tps if await consumer.position(tp) < last[tp]}
-        if not batches and len(open_tps) == before:
-            return found  # an open transaction holds the rest back: nothing to read there yet
+        open_tps = {tp for tp in open_tps if not await _is_read(consumer, tp, last[tp])}
+        silent_ms = 0 if batches or len(open_tps) < before else silent_ms + LOOK_MS
+        if silent_ms >= PATIENCE_MS:
+            raise KafkaTimeoutError("it knows of records that it does not hand over")
     return found
+
+
+async def _is_read(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> bool:
+    """Nothing before `end` is left to read. Where an open transaction holds the rest back, Kafka has to have said so."""
+    position, stable = await consumer.position(tp), consumer.last_stable_offset(tp)
+    return bool(position >= end or (stable is not None and position >= stable))

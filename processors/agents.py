@@ -60,7 +60,7 @@ def saved_store(settings: Settings, stage: str, partition: int) -> Store:
     """Where a partition's state is kept: in memory up to its share, saved under home. Raises ShelfBusy, ShelfDamaged, OSError."""
     held = max(LEAST_HELD_BYTES, (settings.state_memory_mb << 20) // settings.topic_partitions)
     limits = Limits(unsaved=min(MOST_UNSAVED_BYTES, held // 2), every_ms=int(settings.state_save_s * 1000), held=held)
-    return Store(open_shelf(settings.home.absolute() / "state" / stage / str(partition)), limits)
+    return Store(open_shelf(settings.home.absolute() / "state" / stage / str(partition), stage), limits)
 
 
 def resolve(settings: Settings) -> Definition:

@@ -14,6 +14,7 @@ from typing import Final
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Options, Rdict, WriteBatch
 
+from pipeline import crash
 from processors.store import ShelfDamaged
 
 logger = logging.getLogger("touchstream.state")
@@ -33,8 +34,9 @@ class ShelfBusy(OSError):
 class RocksShelf:
     """One directory, held by this process alone until `close`. Raises OSError, ShelfDamaged."""
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, lock: int, stage: str = "") -> None:
         self.path = path
+        self._stage = stage
         self._lock = lock
         if (path / DAMAGED).exists():
             self._remove("could not be read")
@@ -60,6 +62,7 @@ class RocksShelf:
                 batch.delete(key)
             else:
                 batch.put(key, value)
+        crash.soon(self._stage, "saving")
         try:
             self._db.write(batch)
         except Exception as error:
@@ -97,8 +100,8 @@ class RocksShelf:
         return ShelfDamaged(f"the saved state in {self.path}: {error}")
 
 
-def open_shelf(partition: Path) -> RocksShelf:
-    """The first directory of a partition that is free. Raises ShelfBusy, OSError, ShelfDamaged."""
+def open_shelf(partition: Path, stage: str = "") -> RocksShelf:
+    """The first directory of a partition that is free; `stage` is whose state it is. Raises ShelfBusy, OSError, ShelfDamaged."""
     partition.mkdir(parents=True, exist_ok=True)
     for number in range(DIRECTORIES):
         lock = os.open(partition / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -108,7 +111,7 @@ def open_shelf(partition: Path) -> RocksShelf:
             os.close(lock)
             continue
         try:
-            return RocksShelf(partition / str(number), lock)
+            return RocksShelf(partition / str(number), lock, stage)
         except BaseException:
             os.close(lock)
             raise

@@ -186,7 +186,10 @@ class Sink:
         if plans:
             crash.here("sink", "before_plan")
         self._commit({tp: (one.offset, one.plan.metadata() if one.plan else "") for tp, one in commits.items()})
-        crash.here("sink", "planned" if plans else "committed")
+        if plans:
+            crash.here("sink", "planned")
+        if any(self._pending[tp].has_passed_records for tp in commits):
+            crash.here("sink", "committed")
         for tp in commits:
             self._pending[tp].heard(Done())
 

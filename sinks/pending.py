@@ -24,6 +24,12 @@ class Pending:
         doing = self.progress.action
         return isinstance(doing, Insert) and (not self.records or self.records[-1].offset < doing.range.last)
 
+    @property
+    def has_passed_records(self) -> bool:
+        """It holds records that it is done with, and whose end remains to be committed."""
+        doing = self.progress.action
+        return isinstance(doing, Commit) and bool(self.records) and self.records[0].offset < doing.offset
+
     def within(self, due: Range) -> list[Any]:
         """The records of a range."""
         first = bisect_left(self.records, due.first, key=_offset)

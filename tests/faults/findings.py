@@ -1,6 +1,6 @@
 """What an invariant says of a run."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -24,17 +24,20 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """All of a run, which the seed repeats."""
+    """All of a run, which the seed repeats; `say` hears each at once."""
 
     seed: int
     found: list[Finding] = field(default_factory=list)
+    say: Callable[[str], None] = print
 
     def add(self, invariant: str, text: str, broken: Iterable[Any] = ()) -> None:
         """Note one invariant; `broken` are the things that break it."""
         everything = broken if isinstance(broken, Collection) else list(broken)
         first = tuple(str(one)[:300] for one in islice(everything, SHOWN))
         more = (f"... of {len(everything)}",) if len(everything) > SHOWN else ()
-        self.found.append(Finding(invariant, not first, text, first + more))
+        finding = Finding(invariant, not first, text, first + more)
+        self.found.append(finding)
+        self.say(str(finding))
 
     def sets(self, invariant: str, what: str, expected: Collection[Any], found: Collection[Any]) -> None:
         """Two sets must be equal: differences both ways."""
@@ -53,5 +56,4 @@ class Findings:
 
     def insist(self) -> None:
         """Raise AssertionError with everything known when one is broken."""
-        print(self)
         assert self.held, str(self)

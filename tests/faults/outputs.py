@@ -1,17 +1,19 @@
-"""What the stages wrote to their topics, as a consumer of committed records sees it (I3, I4)."""
+"""What lies on the source topics, and what the stages wrote to theirs, as a consumer of committed records sees it (I3, I4)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from pipeline import accounting, rawlog
 from pipeline.codec import Decoder
 from pipeline.config import Settings
-from pipeline.events import Rejection
+from pipeline.events import Raw, Rejection
 from pipeline.topics import OUTPUTS, REJECTED, RESOLVED
 from schemas.registry import FileRegistry
+from sinks.rejects import STAGE as SINK
 
 Place = tuple[str, int, int]
 KEYS: Final = {
@@ -25,10 +27,14 @@ KINDS: Final = {topic: kind for kind, topic in OUTPUTS.items()}
 
 @dataclass(slots=True)
 class Written:
-    """What lies on the output topics: places resolved and rejected (with the bytes), and versions that went back."""
+    """What lies on the output topics: places resolved and rejected (with the bytes), and versions that went back.
+
+    `refused` are places whose rows the sink has rejected: after a crash it may write one of them again.
+    """
 
     resolved: list[Place] = field(default_factory=list)
     rejected: dict[Place, bytes | None] = field(default_factory=dict)
+    refused: dict[Place, bytes] = field(default_factory=dict)
     twice: list[Place] = field(default_factory=list)
     back: list[str] = field(default_factory=list)
     records: int = 0
@@ -40,7 +46,11 @@ class Written:
         """Take one record; `topic` is without prefix."""
         self.records += 1
         if topic == REJECTED:
-            place = _place_of_headers(dict(record.headers))
+            headers = dict(record.headers)
+            place = _place_of_headers(headers)
+            if headers.get("__connect.errors.stage") == SINK.encode():
+                self.refused[place] = record.value
+                return
             if place in self.rejected:
                 self.twice.append(place)
             self.rejected[place] = record.value
@@ -68,6 +78,29 @@ class Written:
             self.back.append(f"{where}: version {version} after {max(last, self._thing.get(thing, 0))}")
         self._person[kind, person] = max(version, last)
         self._thing[thing] = version
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Every place on the source topics, and the bytes at some of them."""
+
+    places: set[Place]
+    values: dict[Place, bytes]
+
+
+def sources(settings: Settings, wanted: Container[Place]) -> Sources:
+    """Read the source topics to their ends, in parts; the bytes of `wanted` places are kept."""
+    found = Sources(set(), {})
+
+    def take(chunk: list[Raw]) -> None:
+        for raw in chunk:
+            place = raw.origin.topic, raw.origin.partition, raw.origin.offset
+            found.places.add(place)
+            if place in wanted:
+                found.values[place] = raw.value or b""
+
+    rawlog.each(str(settings.kafka_bootstrap), accounting.ends(settings), take)
+    return found
 
 
 def _place_of_headers(headers: Mapping[str, bytes]) -> Place:

@@ -8,12 +8,13 @@ import os
 import platform
 import random
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,7 @@ import psutil  # type: ignore[import-untyped]
 from deploy.embedded.kafka_jars import load_manifest
 from tests.faults.invariants import check
 from tests.faults.watch import Watch
-from tests.harness.chaos import Chaos, Kind, schedule
+from tests.harness.chaos import Chaos, Fault, Kind, schedule
 from tests.harness.rig import STAGES, Rig
 from tests.harness.sending import Sending
 from tests.harness.truth import Truth
@@ -32,6 +33,8 @@ from tests.harness.truth import Truth
 ROOT: Final = Path(__file__).parents[2]
 PACKAGES: Final = ("faust-streaming", "aiokafka", "kafka-python", "clickhouse-driver", "chdb")
 REST_S: Final = 600.0
+# A look takes longer the more there is.
+WATCH_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,8 @@ class Plan:
 
 def environment() -> list[str]:
     """Machine and versions, without anything that names them."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
+    described = ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
+    commit = subprocess.run(described, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     memory = psutil.virtual_memory().total / (1 << 30)
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return [
@@ -67,25 +69,33 @@ def run(plan: Plan, say: Callable[[str], None]) -> bool:
     faults = schedule(plan.seed, [Kind.KILL], plan.kills, seconds) if plan.kills else []
     say(f"plan       seed {plan.seed}, {plan.events} events at {plan.rate:g} a second, {plan.kills} kills")
     began = time.monotonic()
-    with Rig(plan.folder, heap_mb=768) as rig, Watch(rig) as watch:
+    truth = Truth().add(plan.seed, plan.events, plan.events)
+    with Rig(plan.folder, heap_mb=768) as rig, Watch(rig, every_s=WATCH_S) as watch:
         load = Sending(rig, plan.seed, plan.rate, plan.events).begin()
-        chaos = Chaos(rig, say)
+        chaos = Chaos(rig, lambda text: say(f"{text}, {load.sent} sent"))
         chaos.run(faults)
         sent = load.end(seconds + REST_S)
-        say(f"sent       {sent.sent} records in {sent.seconds:.1f} s, all acknowledged")
-        say(
-            f"kills      {chaos.done}, of them "
-            + ", ".join(f"{n} {t}" for t, n in Counter(f.target for f in faults).items())
-        )
-        findings = check(rig, Truth().add(plan.seed, plan.events, plan.events), watch, plan.seed, REST_S)
-        for stage in STAGES:
-            ends = Counter(rig.keeper.kept[stage].ends)
-            say(f"{stage:10} {rig.keeper.kept[stage].lives} lives, ended by {dict(ends) or 'nothing'}")
-    say(str(findings))
+        say(f"sent       {sent.sent} records in {sent.seconds:.1f} s, all acknowledged; {rig.stored()} stored by then")
+        say(f"kills      {chaos.done}: " + _counted(fault.target for fault in faults))
+        findings = check(rig, truth, watch, plan.seed, REST_S, say=say)
+        findings.add("I6", "no process ended but by a kill", _ends(rig, faults))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     say(f"took       {time.monotonic() - began:.1f} s with the checks, which took at most {memory:.0f} MiB")
     say("result     every invariant holds" if findings.held else "result     BROKEN")
     return findings.held
+
+
+def _counted(names: Iterable[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(Counter(names).items())) or "none"
+
+
+def _ends(rig: Rig, faults: Sequence[Fault]) -> list[str]:
+    """Stages that did not end as often as they were killed, or otherwise."""
+    killed = Counter(fault.target for fault in faults)
+    ends = {stage: Counter(rig.keeper.kept[stage].ends) for stage in STAGES}
+    return [
+        f"{stage}: {dict(found)}" for stage, found in ends.items() if found != Counter({-signal.SIGKILL: killed[stage]})
+    ]
 
 
 def main() -> int:
@@ -101,6 +111,8 @@ def main() -> int:
     )
     given = parser.parse_args()
     lines: list[str] = []
+    if given.log:
+        given.log.parent.mkdir(parents=True, exist_ok=True)
 
     def say(line: str) -> None:
         print(line, flush=True)

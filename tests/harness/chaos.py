@@ -11,6 +11,7 @@ from typing import Final
 
 from tests.harness.proxy import Line
 from tests.harness.rig import STAGES, Rig
+from tests.harness.waiting import until
 
 
 class Kind(StrEnum):
@@ -62,6 +63,8 @@ LASTS: Final = {
 DELAY_S: Final = 0.2
 # How long one that was frozen meets the one that took its place.
 MEET_S: Final = 2.0
+# How long one that was killed a moment ago may take to be there again.
+BACK_S: Final = 30.0
 # How long one that joins may take to have partitions, before it leaves without.
 JOIN_S: Final = 20.0
 
@@ -160,7 +163,7 @@ class _Carried:
         if fault.kind in ON_LINES:
             rig.lines[fault.target].set(ON_LINES[fault.kind], DELAY_S)
         elif fault.kind in (Kind.KILL, Kind.BROKER_KILL, Kind.DATABASE_KILL):
-            self.pid = rig.kill(fault.target)
+            self.pid = until(lambda: rig.kill(fault.target), BACK_S, f"{fault.target} is there to be killed")
         elif fault.kind in (Kind.BROKER_AWAY, Kind.DATABASE_AWAY):
             rig.hold(fault.target)
         elif fault.kind in (Kind.FREEZE, Kind.DATABASE_FREEZE):

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pipeline.events import Touchpoint
@@ -13,13 +14,27 @@ from tests.harness.sending import ENDLESS
 
 @dataclass(slots=True)
 class Truth:
-    """Ids to be stored, rejections by topic and reason, bytes of undecodable records, and how many are duplicates."""
+    """Ids of valid events, rejections by topic and reason, bytes of undecodable records, and how many are duplicates.
+
+    `refused` are ids among the valid ones that ClickHouse is made to refuse.
+    """
 
     ids: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
     broken: Counter[tuple[str, bytes]] = field(default_factory=Counter)
     duplicates: int = 0
     sent: int = 0
+
+    @property
+    def stored(self) -> set[str]:
+        """Ids that have to be in ClickHouse."""
+        return self.ids - self.refused
+
+    def refusing(self, is_refused: Callable[[str], bool]) -> "Truth":
+        """ClickHouse takes none of these ids."""
+        self.refused = set(filter(is_refused, self.ids))
+        return self
 
     def add(self, seed: int, sent: int, events: int = ENDLESS) -> "Truth":
         """Add the first `sent` records of an order for `events`, all of them acknowledged."""

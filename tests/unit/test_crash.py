@@ -1,6 +1,7 @@
 """Where a process dies on demand, and that a wrong demand is refused."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,18 @@ def test_it_is_a_real_kill() -> None:
         [sys.executable, "-c", code], env={**os.environ, VARIABLE: "journey:folded:2"}, capture_output=True, check=False
     )
     assert (ended.returncode, ended.stdout) == (-9, b"")
+
+
+def test_it_dies_in_the_midst_of_what_does_not_listen() -> None:
+    """One call into C that holds the interpreter for good."""
+    code = (
+        "import os; from pipeline.crash import arm, soon; arm(os.environ);"
+        "soon('journey', 'saving'); sum(range(10**12)); print('alive')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, VARIABLE: "journey:saving:1"}, capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (-signal.SIGALRM, b"")
 
 
 def test_the_settings_know_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -36,7 +36,9 @@ class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     def _unpack_records(self, tp: TopicPartition, records: Any, *_deserializers: Any) -> Iterator[Fetched]:
         while (batch := records.next_batch()) is not None:
             if batch.magic != FORMAT or (self.check_crcs and not batch.validate_crc()):
-                raise CorruptRecordError(f"{tp}: the batch at offset {batch.base_offset} is damaged or of an old format")
+                raise CorruptRecordError(
+                    f"{tp}: the batch at offset {batch.base_offset} is damaged or of an old format"
+                )
             self.leader_epoch = batch.leader_epoch
             self.records_read += batch.records_count
             self.bytes_read += batch.size_in_bytes

@@ -11,7 +11,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/touchstream demo $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 faults: $(VENV)/.dev
 	$(BIN)/pytest -m long tests/faults tests/integration

@@ -32,6 +32,7 @@ def said_since(installation: Installation, before: int) -> list[str]:
     return installation.log()[before:].splitlines()
 
 
+@pytest.mark.long
 def test_everything_goes_on_when_kafka_was_killed_or_froze(installation: Installation) -> None:
     load = Load(installation)
     load.begin(1)

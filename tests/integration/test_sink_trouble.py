@@ -108,6 +108,7 @@ def test_what_the_server_cannot_take_now_is_tried_until_it_can(
     check(bench)
 
 
+@pytest.mark.long
 def test_a_slow_server_costs_neither_memory_nor_the_place_in_the_group(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

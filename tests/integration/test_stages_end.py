@@ -20,7 +20,7 @@ from tests.harness.installation import STAGES, Installation
 from tests.harness.load import Load, check_everything
 from tests.harness.waiting import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 # What a process that is told to end promises, and what the test grants it beside others on a busy machine.
 PROMISED_S = 5.0
 GRANTED_S = 10.0

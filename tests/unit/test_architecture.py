@@ -26,6 +26,7 @@ KAFKA = {
     "processors/changelog.py",
     "processors/transaction.py",
     "sinks/consumer.py",
+    "sinks/fetched.py",
     "sinks/rejects.py",
     "sinks/subscription.py",
 }

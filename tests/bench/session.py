@@ -90,11 +90,17 @@ def _is_figure(key: str, value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and key not in ("load_before", "at", "round")
 
 
+def _told(arguments: list[str]) -> list[str]:
+    """The arguments without the folder of the results, which is the machine's own affair."""
+    at = arguments.index("--out") if "--out" in arguments else len(arguments)
+    return arguments[:at] + arguments[at + 2 :]
+
+
 def keep(bench: Bench, workload: str) -> Path:
     """Write the runs of one call as raw JSON."""
     folder = bench.options.out / "raw"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{workload}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"
-    command = ["touchstream", "bench", *sys.argv[2:]] if len(sys.argv) > 2 else []
+    command = ["touchstream", "bench", *_told(sys.argv[2:])] if len(sys.argv) > 2 else []
     path.write_text(json.dumps({"machine": facts(), "command": command, "runs": bench.runs}, indent=1) + "\n")
     return path

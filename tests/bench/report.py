@@ -71,14 +71,17 @@ def _compared(name: str, runs: list[Run]) -> list[str]:
 
 
 def sunk(runs: list[Run]) -> str:
-    """The sink."""
+    """The sink, with each codec."""
     names = ("rows_per_s", "rows_per_core_s")
-    row = [
-        "sink",
-        *(figure(run[name] for run in runs) for name in names),
-        figure(run["peak_bytes"] / 1e6 for run in runs),
+    rows = [
+        [
+            system,
+            *(figure(run[name] for run in mine) for name in names),
+            figure(run["peak_bytes"] / 1e6 for run in mine),
+        ]
+        for (system,), mine in grouped(runs, "system").items()
     ]
-    return "\n" + table(["process", "records/s", "records per core-second", "peak MB"], [row])
+    return "\n" + table(["process", "records/s", "records per core-second", "peak MB"], rows)
 
 
 def piped(runs: list[Run]) -> str:

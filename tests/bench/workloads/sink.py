@@ -1,5 +1,6 @@
 """The sink: rows a core-second into the real engine, from topics that are full before it starts."""
 
+import itertools
 import subprocess
 import time
 from typing import Any, Final
@@ -14,6 +15,7 @@ from tests.bench.meter import Meter
 from tests.bench.session import Bench
 from tests.bench.systems import Job, touchstreams
 from tests.bench.workloads.compare import measured, prepared
+from tests.bench.workloads.stages import codecs
 
 POLL_S: Final = 0.2
 TIMEOUT_S: Final = 300.0
@@ -29,8 +31,8 @@ def run(bench: Bench) -> None:
         if not filled.get("equal"):
             raise BenchFailed(f"the journey stage did not fill the topics: {filled}")
         records = _records(kafka, topics.prefix)
-        for number in range(bench.options.rounds):
-            found = _round(bench, topics.prefix, clickhouse)
+        for number, codec in itertools.product(range(bench.options.rounds), ("auto", *codecs())):
+            found = _round(bench, topics.prefix, clickhouse, codec)
             cpu, seconds = found["cpu_seconds"], found["seconds"]
             rates = {"rows_per_s": round(records / seconds, 1), "rows_per_core_s": round(records / cpu, 1)}
             bench.record("sink", {**found, "records": records, **rates, "round": number + 1})
@@ -48,13 +50,14 @@ def _records(kafka: str, prefix: str) -> int:
     return count
 
 
-def _round(bench: Bench, prefix: str, clickhouse: str) -> dict[str, Any]:
+def _round(bench: Bench, prefix: str, clickhouse: str, codec: str) -> dict[str, Any]:
     home = bench.options.out / "runs" / f"sink-{time.time_ns()}"
     values = {
         "kafka_bootstrap": bench.bootstrap,
         "clickhouse_address": clickhouse,
         "clickhouse_database": f"bench_{time.time_ns()}",
         "topic_prefix": prefix,
+        "codec": codec,
     }
     settings = broker.settings(home, **values)
     topics_io.delete(bench.bootstrap, groups=[f"{prefix}sink"])
@@ -63,7 +66,7 @@ def _round(bench: Bench, prefix: str, clickhouse: str) -> dict[str, Any]:
     with broker.started(home, "sink", **values) as process, Meter([process.pid]) as meter:
         begun, ended = _watched(settings, process)
     return {
-        "system": "touchstream sink",
+        "system": "touchstream sink" if codec == "auto" else f"touchstream sink, {codec}",
         "seconds": round(ended - begun, 3),
         "cpu_seconds": round(meter.cpu(begun, ended), 3),
         "peak_bytes": meter.peak(),

@@ -112,7 +112,7 @@ def test_the_page_of_the_other_workloads() -> None:
             {
                 "name": "sink",
                 "machine": MACHINE,
-                "runs": [{"rows_per_s": 1e5, "rows_per_core_s": 6e4, "peak_bytes": 1e8}],
+                "runs": [{"system": "the sink", "rows_per_s": 1e5, "rows_per_core_s": 6e4, "peak_bytes": 1e8}],
             },
             {
                 "name": "pipeline",
@@ -130,7 +130,7 @@ def test_the_page_of_the_other_workloads() -> None:
             },
         ]
     )
-    assert "| sink | 100 000 | 60 000 | 100 |" in page
+    assert "| the sink | 100 000 | 60 000 | 100 |" in page
     assert "| 2 000 a second | 1 | 0.300 | 0.800 | 1.250 | yes |" in page
     assert "| 8 000 a second | 1 | 0.300 | 0.800 | 1.250 | no |" in page
     assert "Highest rate tried with flat latency: 4,000 records a second." in page

@@ -17,7 +17,6 @@ from pipeline.codec import Encoder
 from pipeline.config import Settings
 from pipeline.meter import Meter, NoMeter
 from pipeline.rules import admission_of, codec_of, policy_of, registry_of
-from pipeline.spare import collect_garbage_rarely
 from pipeline.standing import Place
 from pipeline.telemetry import Telemetry
 from processors.journey import FIELDS, JourneyFold
@@ -176,7 +175,6 @@ def _datadir(settings: Settings, name: str) -> Path:
 
 def run(telemetry: Telemetry, on_ready: Callable[[], None]) -> None:
     """Run a stage until SIGTERM or SIGINT; the transactions at hand are finished first. Raises NotRunning, OSError, SystemExit."""
-    collect_garbage_rarely()
     settings = telemetry.settings
     _reach(endpoints.kafka(settings))
     definition = STAGES[telemetry.name](settings)

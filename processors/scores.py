@@ -13,8 +13,8 @@ import msgspec
 
 from processors import intervals
 from processors.intervals import Interval
+from processors.policies import HOUR
 
-HOUR_MS: Final = 3_600_000
 EPOCH_DAY: Final = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 DAY_WINDOWS: Final = {"7d": 7, "30d": 30, "90d": 90}
 HOUR_WINDOWS: Final = {"24h": 24}
@@ -112,7 +112,7 @@ def _ends(scale: Scale) -> tuple[int, int]:
 def bucket_of(at: int, zone: tzinfo) -> tuple[int, int]:
     """The local hour and the local day (both counted from 1970) in which a time lies; `at` in milliseconds since epoch, UTC."""
     if zone is UTC:  # the usual one, and many times faster without the calendar
-        hour = at // HOUR_MS
+        hour = at // HOUR
         return hour, hour // 24
     local = datetime.fromtimestamp(at // 1000, zone)
     day = local.toordinal() - EPOCH_DAY

@@ -72,11 +72,12 @@ def _clickhouse(chosen: Settings) -> None:
 
 
 def _stage(name: str, chosen: Settings) -> None:
-    from pipeline.spare import without_pandas
+    from pipeline.spare import collect_garbage_rarely, without_pandas
     from pipeline.telemetry import telemetry
     from processors.agents import run as run_stage
 
     without_pandas()
+    collect_garbage_rarely()
     with telemetry(name, chosen) as own:
         run_stage(own, lambda: ready.say(chosen, name, metrics=own.url))
 

@@ -1,9 +1,7 @@
 """The sink alone, on the real broker and engine, stopped at every bad moment: rows exactly once, the sums of views too."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -13,23 +11,12 @@ from sinks.consumer import Sink
 from sinks.decisions import Insert
 from sinks.ranges import Range, planned
 from sinks.rows import ROWS_VERSION
-from tests.harness.installation import Installation
 from tests.harness.sinks import LIMITS, SESSION_TIMEOUT_S, Bench, Running, run_until
 from tests.harness.waiting import until
 
 
 class Crash(BaseException):
     """Stands for kill -9: nothing of the sink's own handles it."""
-
-
-@pytest.fixture
-def bench(shared: Installation) -> Iterator[Bench]:
-    name = f"s{uuid4().hex}"
-    settings = Installation(shared.home, {"topic_prefix": f"{name}.", "clickhouse_database": name}).settings
-    yield Bench(settings).prepare()
-    server = ClickHouse(settings, database="default")
-    server.query(f"DROP DATABASE `{name}`")
-    server.close()
 
 
 def check(bench: Bench) -> None:

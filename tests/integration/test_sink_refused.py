@@ -4,13 +4,10 @@ process is killed at every point of it; and a sink stops when it is no matter of
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
 
 from pipeline.crash import SINK_POINTS
-from sinks.clickhouse import ClickHouse
 from sinks.decisions import Tolerance
 from sinks.rejects import TooManyRefused
 from tests.harness.installation import Installation
@@ -19,16 +16,6 @@ from tests.harness.waiting import until
 
 STORED = "SELECT toInt64(substring(event_id, 7)) FROM touchpoints"
 REJECTED = "SELECT source_offset FROM rejected FINAL WHERE stage = 'sink' AND source_topic LIKE '%touchpoints.web.v1'"
-
-
-@pytest.fixture
-def bench(shared: Installation) -> Iterator[Bench]:
-    name = f"r{uuid4().hex}"
-    settings = Installation(shared.home, {"topic_prefix": f"{name}.", "clickhouse_database": name}).settings
-    yield Bench(settings).prepare()
-    server = ClickHouse(settings, database="default")
-    server.query(f"DROP DATABASE `{name}`")
-    server.close()
 
 
 def drain(bench: Bench) -> None:

@@ -1,8 +1,6 @@
 """The last line of defence: what the tables make of rows that come again under another token."""
 
-from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -10,20 +8,9 @@ from sinks import deduplication
 from sinks.clickhouse import ClickHouse
 from sinks.deduplication import DeduplicationMissing
 from sinks.rows import TABLES
-from tests.harness.installation import Installation
 from tests.harness.sinks import Bench, run_until
 
 NAMES = [table.name for table in TABLES.values()]
-
-
-@pytest.fixture
-def bench(shared: Installation) -> Iterator[Bench]:
-    name = f"t{uuid4().hex}"
-    settings = Installation(shared.home, {"topic_prefix": f"{name}.", "clickhouse_database": name}).settings
-    yield Bench(settings).prepare()
-    server = ClickHouse(settings, database="default")
-    server.query(f"DROP DATABASE `{name}`")
-    server.close()
 
 
 class Twice(ClickHouse):

@@ -1,9 +1,7 @@
 """A ClickHouse that takes nothing for a while, or little: real errors of the engine, and a line on which everything is late."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -12,22 +10,11 @@ from pipeline.meter import NoMeter
 from sinks import consumer
 from sinks.clickhouse import ClickHouse
 from sinks.consumer import Sink
-from tests.harness.installation import Installation
 from tests.harness.proxy import Line, Proxy
 from tests.harness.sinks import FETCH_BYTES, LIMITS, SESSION_TIMEOUT_S, Bench, Running
 from tests.harness.waiting import until
 
 DELAY_S = 0.3
-
-
-@pytest.fixture
-def bench(shared: Installation) -> Iterator[Bench]:
-    name = f"u{uuid4().hex}"
-    settings = Installation(shared.home, {"topic_prefix": f"{name}.", "clickhouse_database": name}).settings
-    yield Bench(settings).prepare()
-    server = ClickHouse(settings, database="default")
-    server.query(f"DROP DATABASE `{name}`")
-    server.close()
 
 
 def check(bench: Bench) -> None:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from kafka import TopicPartition
@@ -14,10 +15,11 @@ from pipeline import crash
 from pipeline.events import Out
 from pipeline.meter import Meter, NoMeter
 from sinks import deduplication
+from sinks.assignment import Unit, unit_of
 from sinks.clickhouse import ClickHouse, RowsRefused, Unavailable
 from sinks.decisions import Breaker, Commit, Done, Due, Insert, Refused, Reject, Tolerance, begun
 from sinks.pending import Pending
-from sinks.ranges import Limits, Range, planned
+from sinks.ranges import Limits, Plan, taken_over
 from sinks.reader import Reader
 from sinks.rejects import RejectedTopic, TooManyRefused, rejected_of
 from sinks.rows import TABLES, Table
@@ -35,7 +37,7 @@ USUAL_TOLERANCE: Final = Tolerance()
 
 
 class Sink:
-    """The loop and its state. What happens next with a partition is decided in `sinks.decisions`. `meter` is set before it runs."""
+    """The loop and its state. What happens next with partitions is decided in `sinks.decisions`. `meter` is set before it runs."""
 
     def __init__(
         self,
@@ -51,7 +53,7 @@ class Sink:
         self._limits = limits
         self._breakers = {table.name: Breaker(tolerance) for table in TABLES.values()}
         self._reader = reader
-        self._pending: dict[TopicPartition, Pending] = {}
+        self._pending: dict[Unit, Pending] = {}
         self._changes: deque[Change] = deque()
         self._consumer: Any = None
         self._rejected = RejectedTopic(names.bootstrap, names.prefix)
@@ -63,7 +65,8 @@ class Sink:
 
     def assigned(self) -> frozenset[tuple[str, int]]:
         """The partitions that it has now, by topic and number; for any thread."""
-        return frozenset((tp.topic, tp.partition) for tp in list(self._pending))
+        units = list(self._pending.items())
+        return frozenset((topic, partition) for (topic, _), pending in units for partition in pending.records)
 
     def run(self, stopping: Callable[[], bool], on_ready: Callable[[], None] = lambda: None) -> None:
         """Until `stopping`; `on_ready` is called at every assignment of partitions.
@@ -91,26 +94,33 @@ class Sink:
     def _heed(self, change: Change) -> None:
         """Take in a rebalance: drop what is no longer ours, begin what is new at its committed offset with the plan there."""
         for tp in change.revoked:
-            self._pending.pop(tp, None)
+            self._pending.pop(unit_of(*tp), None)
         begins = sorted(change.assigned & self._consumer.assignment())  # the next change may have come already
         # The public `committed` asks for one partition at a time: a round trip for each.
         found = self._consumer._coordinator.fetch_committed_offsets(begins) if begins else {}
+        committed: dict[Unit, dict[int, tuple[int, str]]] = {}
         for tp in begins:
-            committed = found.get(tp)
-            if committed:
-                self._consumer.seek(tp, committed.offset)
+            at, unit = found.get(tp), unit_of(*tp)
+            if at:
+                self._consumer.seek(tp, at.offset)
+                committed.setdefault(unit, {})[tp.partition] = (at.offset, at.metadata)
             else:
                 self._consumer.seek_to_beginning(tp)
-            self._pending[tp] = Pending(progress=begun(planned(committed.metadata) if committed else None))
+            self._pending.setdefault(unit, Pending({})).records[tp.partition] = []
+        planned_before = [unit for unit, offsets in committed.items() if self._begin(unit, offsets)]
         if change.assigned:
             crash.here("sink", "assigned")
         if change.revoked:
             crash.here("sink", "revoked")
-        planned_before = [tp for tp in begins if self._pending[tp].progress.action]
         if planned_before:
-            logger.info("inserts of %d partitions were planned before, doing them again", len(planned_before))
+            logger.info("%d inserts were planned before, doing them again", len(planned_before))
         if change.assigned:
             self._on_ready()
+
+    def _begin(self, unit: Unit, committed: dict[int, tuple[int, str]]) -> bool:
+        plan = taken_over(committed)
+        self._pending[unit].progress = begun(plan)
+        return plan is not None
 
     def _step(self) -> None:
         now = time.monotonic()
@@ -122,28 +132,26 @@ class Sink:
             self._heed(change)
             polled = {tp: records for tp, records in polled.items() if tp not in change.assigned}
         for tp, records in polled.items():
-            pending = self._pending.get(tp)
-            if pending is None:  # taken away since it was fetched
-                continue
-            pending.since = pending.since if pending.records else now
-            pending.records += records
+            pending = self._pending.get(unit_of(*tp))
+            if pending is not None:  # not taken away since it was fetched
+                pending.records[tp.partition] += records
         if polled:
             crash.here("sink", "fetched")
         if not waiting:
             self._flush(time.monotonic())
 
     def _busy(self) -> bool:
-        return any(p.progress.action and not p.lacks_records for p in self._pending.values())
+        return any(p.progress.action and not any(map(p.lacks, p.records)) for p in self._pending.values())
 
     def _hold_back(self, *, waiting: bool) -> None:
-        """Fetch nothing while waiting, nor for a partition that has two inserts' worth of records or whose offset is not known yet;
-        while inserts fail no more than their plans need, so that the rest stays on Kafka."""
-        assigned, held = self._consumer.assignment(), set()
+        """Fetch nothing while waiting, nor where two inserts' worth of records are held or the offset is not known yet; while
+        inserts fail no more than their plans need, so that the rest stays on Kafka."""
+        held = set() if not waiting else set(self._consumer.assignment())
         failing = self._failures and self._full()
-        for tp in assigned:
-            pending = self._pending.get(tp)
-            enough = pending is None or failing or len(pending.records) >= 2 * self._limits.records
-            if waiting or (enough and not (pending and pending.lacks_records)):
+        for tp in self._consumer.assignment():
+            pending = self._pending.get(unit_of(*tp))
+            enough = pending is None or failing or len(pending) >= 2 * self._limits.records
+            if enough and not (pending and pending.lacks(tp.partition)):
                 held.add(tp)
         paused = self._consumer.paused()
         try:
@@ -155,8 +163,7 @@ class Sink:
     def _full(self) -> bool:
         pending = self._pending.values()
         return (
-            sum(len(p.records) for p in pending) >= self._limits.records
-            or sum(p.size() for p in pending) >= self._names.fetch_bytes
+            sum(map(len, pending)) >= self._limits.records or sum(p.size() for p in pending) >= self._names.fetch_bytes
         )
 
     def _flush(self, now: float, *, everything: bool = False) -> None:
@@ -171,54 +178,60 @@ class Sink:
             self._back_off(now, trouble)
 
     def _plan(self, now: float, *, everything: bool) -> None:
-        for tp, pending in self._pending.items():
-            if pending.records and pending.progress.free:
-                waited = self._limits.linger_ms if everything else int((now - pending.since) * 1000)
-                due = pending.due(self._consumer.position(tp), waited, self._limits)
+        for pending in self._pending.values():
+            if pending.progress.free:
+                due = pending.due(now, replace(self._limits, linger_ms=0) if everything else self._limits)
                 if due:
                     pending.heard(Due(due))
+                    pending.planned_at = now
 
     def _commit_all(self) -> None:
-        commits = {tp: p.progress.action for tp, p in self._pending.items() if isinstance(p.progress.action, Commit)}
+        commits = {
+            unit: p.progress.action for unit, p in self._pending.items() if isinstance(p.progress.action, Commit)
+        }
         if not commits:
             return
         plans = any(one.plan for one in commits.values())
         if plans:
             crash.here("sink", "before_plan")
-        self._commit({tp: (one.offset, one.plan.metadata() if one.plan else "") for tp, one in commits.items()})
+        self._commit({at: what for (topic, _), one in commits.items() for at, what in _offsets(topic, one).items()})
         if plans:
             crash.here("sink", "planned")
-        if any(self._pending[tp].has_passed_records for tp in commits):
+        if any(self._pending[unit].has_passed_records for unit in commits):
             crash.here("sink", "committed")
-        for tp in commits:
-            self._pending[tp].heard(Done())
+        for unit in commits:
+            self._pending[unit].heard(Done())
 
     def _insert_all(self) -> bool:
-        """Whatever is planned and complete; partitions that remain after too long a time come in the next round, after a poll."""
+        """Whatever is planned and complete; what remains after too long a time comes in the next round, after a poll."""
         began, did = time.monotonic(), False
-        for tp, pending in self._pending.items():
+        for (topic, _), pending in self._pending.items():
             doing = pending.progress.action
-            if not isinstance(doing, Insert) or self._consumer.position(tp) <= doing.range.last:
+            if not isinstance(doing, Insert) or not self._has_passed(topic, doing.plan):
                 continue
             if time.monotonic() - began > ROUND_S:
                 break
-            self._insert(tp, doing.range)
+            self._insert(topic, pending, doing.plan)
             did = True
         if did:
             crash.here("sink", "inserted")
         return did
 
-    def _insert(self, tp: TopicPartition, due: Range) -> None:
-        pending, table = self._pending[tp], self._reader.table(tp.topic)
+    def _has_passed(self, topic: str, plan: Plan) -> bool:
+        """All that a plan needs has been fetched: what lies below the position and is not there holds no record."""
+        return all(self._consumer.position(TopicPartition(topic, one.partition)) > one.last for one in plan.ranges)
+
+    def _insert(self, topic: str, pending: Pending, plan: Plan) -> None:
+        table = self._reader.table(topic)
         breaker = self._breakers[table.name]
         if not self._checked:
             deduplication.check(self._database, [table.name for table in TABLES.values()])
             self._checked = True
-        records = pending.within(due)
+        records = pending.within(plan)
         data = self._reader.columns(records)
         try:
             if data:
-                self._store(table, data, due.token(table.name, tp.topic, tp.partition))
+                self._store(table, data, plan.token(table.name, topic))
         except RowsRefused as refused:
             if len(records) == 1:
                 breaker.note(1, refused=True)
@@ -226,7 +239,7 @@ class Sink:
                     raise TooManyRefused(
                         f"{table.name}: most of the last rows were refused, at last {refused.why}"
                     ) from None
-            pending.heard(Refused([record.offset for record in records], refused.why))
+            pending.heard(Refused([(record.partition, record.offset) for record in records], refused.why))
         else:
             breaker.note(len(records), refused=False)
             pending.heard(Done())
@@ -240,24 +253,25 @@ class Sink:
             self.meter.queryable(time.time() - min(data[table.arrived_at]) / 1000)
 
     def _rejected_all(self) -> bool:
-        doing = {tp: p.progress.action for tp, p in self._pending.items() if isinstance(p.progress.action, Reject)}
+        doing = {unit: p.progress.action for unit, p in self._pending.items() if isinstance(p.progress.action, Reject)}
         if not doing:
             return False
         crash.here("sink", "rejecting")
+        found = [(record, one.why) for unit, one in doing.items() for record in self._pending[unit].within(one.plan)]
         outs: list[Out] = []
-        for tp, reject in doing.items():
-            table = self._reader.table(tp.topic)
-            for record in self._pending[tp].within(reject.range):
-                outs.append(rejected_of(record, self._reader.content(record), table.name, reject.why))
+        for record, why in found:
+            outs.append(rejected_of(record, self._reader.content(record), self._reader.table(record.topic).name, why))
         self._rejected.write(outs)
         crash.here("sink", "rejected")
-        for tp, reject in doing.items():
-            logger.warning("%s-%d@%d is rejected: %s", tp.topic, tp.partition, reject.range.last, reject.why)
-            self.meter.rows_rejected(self._reader.table(tp.topic).name, 1)
-            self._pending[tp].heard(Done())
+        for record, why in found:
+            logger.warning("%s-%d@%d is rejected: %s", record.topic, record.partition, record.offset, why)
+            self.meter.rows_rejected(self._reader.table(record.topic).name, 1)
+        for unit in doing:
+            self._pending[unit].heard(Done())
         return True
 
     def _commit(self, offsets: dict[TopicPartition, tuple[int, str]]) -> None:
+        """In one request, which the group's coordinator takes as a whole or not at all: a plan is never committed in part."""
         self._consumer.commit(
             {tp: OffsetAndMetadata(offset, metadata, -1) for tp, (offset, metadata) in offsets.items()}
         )
@@ -276,3 +290,10 @@ class Sink:
             took = time.monotonic() - self._failing_since
             logger.warning("inserting again after %d tries in %.0f s", self._failures, took)
             self._failures = 0
+
+
+def _offsets(topic: str, commit: Commit) -> dict[TopicPartition, tuple[int, str]]:
+    """What to commit, the plan as metadata of the partitions that have part in it and of no other."""
+    plan, members = commit.plan, {one.partition for one in commit.plan.ranges} if commit.plan else ()
+    metadata = plan.metadata() if plan else ""
+    return {TopicPartition(topic, p): (offset, metadata if p in members else "") for p, offset in commit.offsets}

@@ -1,11 +1,11 @@
-"""What the sink does next with one partition. Pure.
+"""What the sink does next with the partitions of a topic that are inserted together. Pure.
 
     done so far                      next
-    a range is due                   commit it as the plan, at its first offset
+    an insert is due                 commit its plan, at the first offset of each of its ranges
     the plan is committed            insert it under its token
-    it is inserted                   commit the offset after it, with the next plan or with none
-    its rows are refused             commit its first half as the plan, at the same offset
-    the row of one record is refused write that record to the rejected ones, then commit the offset after it
+    it is inserted                   commit the offsets after it, with the next plan or with none
+    its rows are refused             commit its first half as the plan, at the same offsets
+    the row of one record is refused write that record to the rejected ones, then commit the offsets after it
     the outcome is not known         the same again
 
 Halves are plans like every other. So whatever is inserted was committed before as exactly this range, nothing is ever inserted
@@ -16,56 +16,58 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sinks.ranges import Range
+from sinks.ranges import Plan, Range
 
 WINDOWS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Commit `offset` as the next one to insert, and the plan that begins there."""
+    """Commit these offsets (by partition, the next to insert), with the plan as metadata of those that have part in it."""
 
-    offset: int
-    plan: Range | None = None
+    offsets: tuple[tuple[int, int], ...]
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Insert the rows of a range under its token."""
+    """Insert the rows of a plan under its token."""
 
-    range: Range
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Write the one record of `range` to the rejected ones; `why` is a code, never a value."""
+    """Write the one record of `plan` to the rejected ones; `why` is a code, never a value."""
 
-    range: Range
+    plan: Plan
     why: str
 
 
 Action = Commit | Insert | Reject
+Ends = tuple[tuple[int, int], ...]
+"""Last offsets by partition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a partition stands: what is to be done now (None: wait until more is due), and the last offsets of the ranges around
-    it that were refused, the innermost last: their records stay apart from later ones until the bad one is found."""
+    """Where partitions that are inserted together stand: what is to be done now (None: wait until more is due), and the ends of the
+    plans around it that were refused, the innermost last: their records stay apart from later ones until the bad one is found."""
 
     action: Action | None = None
-    refused: tuple[int, ...] = ()
+    refused: tuple[Ends, ...] = ()
 
     @property
     def free(self) -> bool:
-        """Another range may be planned."""
+        """Another insert may be planned."""
         return self.action is None or (isinstance(self.action, Commit) and self.action.plan is None)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A range can be planned."""
+    """An insert can be planned."""
 
-    range: Range
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The insert was refused for its values, so nothing of it is stored; `offsets` are those of its records."""
+    """The insert was refused for its values, so nothing of it is stored; `places` are partition and offset of each of its records,
+    ascending."""
 
-    offsets: Sequence[int]
+    places: Sequence[tuple[int, int]]
     why: str
 
 
@@ -89,30 +92,53 @@ class Unknown:
 Event = Due | Done | Refused | Unknown
 
 
-def begun(plan: Range | None) -> Progress:
-    """A partition as its new owner finds it."""
+def begun(plan: Plan | None) -> Progress:
+    """Partitions as their new owner finds them."""
     return Progress(Insert(plan) if plan else None)
 
 
 def decide(progress: Progress, event: Event) -> Progress:
-    """The partition after an event. Raises ValueError for one that cannot follow."""
+    """The partitions after an event. Raises ValueError for one that cannot follow."""
     match progress.action, event:
-        case None | Commit(plan=None), Due(due):
-            return Progress(Commit(due.first, due), progress.refused)
+        case None | Commit(plan=None), Due(plan):
+            passed = progress.action.offsets if progress.action else ()
+            return Progress(Commit(_offsets(dict(passed) | _begins(plan)), plan), progress.refused)
         case Commit(_, None), Done():
             return Progress(None, progress.refused)
-        case Commit(_, Range() as plan), Done():
+        case Commit(_, Plan() as plan), Done():
             return Progress(Insert(plan), progress.refused)
-        case Insert(done) | Reject(done), Done():
-            return Progress(Commit(done.last + 1), tuple(end for end in progress.refused if end > done.last))
-        case Insert(whole), Refused([_], why):
-            return Progress(Reject(whole, why), progress.refused)
-        case Insert(whole), Refused([_, *_] as offsets, _):
-            half = Range(whole.first, offsets[(len(offsets) - 1) // 2], whole.rows_version)
-            return Progress(Commit(half.first, half), (*progress.refused, whole.last))
+        case Insert(plan) | Reject(plan), Done():
+            after = tuple((one.partition, one.last + 1) for one in plan.ranges)
+            return Progress(Commit(after), _left(progress.refused, dict(after)))
+        case Insert(plan), Refused([_], why):
+            return Progress(Reject(plan, why), progress.refused)
+        case Insert(plan), Refused([_, *_] as places, _):
+            ends = tuple((one.partition, one.last) for one in plan.ranges)
+            return Progress(Commit(_offsets(_begins(plan)), _half(plan, places)), (*progress.refused, ends))
         case _, Unknown():
             return progress
     raise ValueError(f"{event} cannot follow {progress}")
+
+
+def _half(whole: Plan, places: Sequence[tuple[int, int]]) -> Plan:
+    """The plan of the first half of its records, which lie partition by partition."""
+    last = dict(places[: (len(places) + 1) // 2])
+    ranges = [Range(one.partition, one.first, last[one.partition]) for one in whole.ranges if one.partition in last]
+    return Plan(tuple(ranges), whole.rows_version)
+
+
+def _left(refused: tuple[Ends, ...], next_offsets: dict[int, int]) -> tuple[Ends, ...]:
+    """What of refused plans remains to be inserted."""
+    left = (tuple((p, end) for p, end in ends if next_offsets.get(p, 0) <= end) for ends in refused)
+    return tuple(ends for ends in left if ends)
+
+
+def _begins(plan: Plan) -> dict[int, int]:
+    return {one.partition: one.first for one in plan.ranges}
+
+
+def _offsets(by_partition: dict[int, int]) -> tuple[tuple[int, int], ...]:
+    return tuple(sorted(by_partition.items()))
 
 
 @dataclass(frozen=True, slots=True)

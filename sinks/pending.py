@@ -1,60 +1,81 @@
-"""What the sink holds of one partition."""
+"""What the sink holds of the partitions of one topic that are inserted together."""
 
-import time
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from sinks.decisions import Commit, Done, Event, Insert, Progress, decide
-from sinks.ranges import Buffered, Limits, Range, next_range
+from sinks.ranges import Buffered, Limits, Offsets, Plan, next_plan
 from sinks.rows import ROWS_VERSION
 
 
 @dataclass(slots=True)
 class Pending:
-    """One partition's records that are not in ClickHouse yet, and how far the sink is with them."""
+    """Records by partition that are not in ClickHouse yet, how far the sink is with them, and when it planned its last insert
+    (seconds of a monotonic clock)."""
 
-    records: list[Any] = field(default_factory=list)
+    records: dict[int, list[Any]]
     progress: Progress = field(default_factory=Progress)
-    since: float = 0.0
+    planned_at: float = 0.0
 
-    @property
-    def lacks_records(self) -> bool:
-        """Its plan reaches further than what has been fetched."""
-        doing = self.progress.action
-        return isinstance(doing, Insert) and (not self.records or self.records[-1].offset < doing.range.last)
+    def __len__(self) -> int:
+        return sum(map(len, self.records.values()))
+
+    def size(self) -> int:
+        """Bytes of the records' values."""
+        return sum(len(record.value or b"") for record in chain.from_iterable(self.records.values()))
+
+    def lacks(self, partition: int) -> bool:
+        """The plan reaches further in this partition than what has been fetched."""
+        doing, records = self.progress.action, self.records[partition]
+        ends = (
+            [one.last for one in doing.plan.ranges if one.partition == partition] if isinstance(doing, Insert) else []
+        )
+        return bool(ends) and (not records or records[-1].offset < ends[0])
 
     @property
     def has_passed_records(self) -> bool:
         """It holds records that it is done with, and whose end remains to be committed."""
         doing = self.progress.action
-        return isinstance(doing, Commit) and bool(self.records) and self.records[0].offset < doing.offset
+        begins = doing.offsets if isinstance(doing, Commit) else ()
+        return any(
+            self.records[partition][0].offset < offset for partition, offset in begins if self.records[partition]
+        )
 
-    def within(self, due: Range) -> list[Any]:
-        """The records of a range."""
-        first = bisect_left(self.records, due.first, key=_offset)
-        return self.records[first : bisect_right(self.records, due.last, lo=first, key=_offset)]
+    def within(self, plan: Plan) -> list[Any]:
+        """The records of a plan, partition by partition."""
+        found: list[Any] = []
+        for one in plan.ranges:
+            records = self.records[one.partition]
+            first = bisect_left(records, one.first, key=_offset)
+            found += records[first : bisect_right(records, one.last, lo=first, key=_offset)]
+        return found
 
-    def due(self, position: int, waited_ms: int, limits: Limits) -> Range | None:
-        """What can be planned now; `position` is the next offset to fetch."""
-        doing, refused = self.progress.action, self.progress.refused
-        begin = bisect_left(self.records, doing.offset, key=_offset) if isinstance(doing, Commit) else 0
-        offsets = [record.offset for record in self.records[begin:]]
-        buffered = Buffered(offsets, position, waited_ms, refused[-1] if refused else None)
-        return next_range(buffered, None, ROWS_VERSION, limits)
+    def due(self, now: float, limits: Limits) -> Plan | None:
+        """What can be planned now."""
+        refused = self.progress.refused
+        waited_ms = int((now - self.planned_at) * 1000)
+        return next_plan(
+            Buffered(self._unplanned(), waited_ms, dict(refused[-1]) if refused else None), ROWS_VERSION, limits
+        )
 
-    def size(self) -> int:
-        """Bytes of the records' values."""
-        return sum(len(record.value or b"") for record in self.records)
+    def _unplanned(self) -> Offsets:
+        doing = self.progress.action
+        begins = dict(doing.offsets) if isinstance(doing, Commit) else {}
+        return {
+            partition: [
+                record.offset for record in records[bisect_left(records, begins.get(partition, 0), key=_offset) :]
+            ]
+            for partition, records in self.records.items()
+        }
 
     def heard(self, event: Event) -> None:
         """Something has happened to it; records before a committed offset are let go."""
         doing = self.progress.action
         if isinstance(doing, Commit) and isinstance(event, Done):
-            gone = bisect_left(self.records, doing.offset, key=_offset)
-            if gone:
-                del self.records[:gone]
-                self.since = time.monotonic()
+            for partition, offset in doing.offsets:
+                del self.records[partition][: bisect_left(self.records[partition], offset, key=_offset)]
         self.progress = decide(self.progress, event)
 
 

@@ -43,14 +43,15 @@ class Reader:
         """The rows of records of one topic, by columns; empty without rows. Raises RecordUnreadable, RegistryUnavailable."""
         if not records:
             return []
-        table, topic, partition = self._tables[records[0].topic], records[0].topic, records[0].partition
+        topic = records[0].topic
+        table = self._tables[topic]
         if table.record is None or not table.fields:
             return list(zip(*self._rows(table, records), strict=True))
         found = self._decoders[table.record].decode_columns([record.value for record in records])
         for place, why in found.rejected:
-            raise RecordUnreadable(f"{topic}-{partition}@{records[place].offset}: {why.reason}")
-        many = len(records)
-        where = ([topic] * many, [partition] * many, [record.offset for record in records])
+            raise RecordUnreadable(f"{topic}-{records[place].partition}@{records[place].offset}: {why.reason}")
+        partitions, offsets = [record.partition for record in records], [record.offset for record in records]
+        where = ([topic] * len(records), partitions, offsets)
         return [*(found.by_name[name] for name in table.fields), *where]
 
     def _rows(self, table: Table, records: list[Any]) -> list[Row]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
-from kafka.coordinator.assignors.range import RangePartitionAssignor
 
+from sinks.assignment import UnitAssignor
 from sinks.fetched import FetchedRecords
 
 METADATA_MS: Final = 30_000
@@ -43,7 +43,7 @@ def connect(names: SinkNames) -> Any:
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        partition_assignment_strategy=[RangePartitionAssignor()],
+        partition_assignment_strategy=[UnitAssignor()],
         # A poll takes all that was fetched: kafka-python never gives out what is left of a partition's records when the
         # partition is paused between two polls, and fetches nothing more of it.
         max_poll_records=sys.maxsize,

@@ -4,12 +4,14 @@ import time
 from typing import Any
 
 import pytest
+from kafka import KafkaConsumer
+from kafka.structs import OffsetAndMetadata
 
 from pipeline import topics_admin
 from sinks.clickhouse import ClickHouse
 from sinks.consumer import Sink
 from sinks.decisions import Insert
-from sinks.ranges import Range, planned
+from sinks.ranges import planned, taken_over
 from sinks.rows import ROWS_VERSION
 from tests.harness.sinks import LIMITS, SESSION_TIMEOUT_S, Bench, Running, run_until
 from tests.harness.waiting import until
@@ -58,11 +60,13 @@ def test_a_crash_between_plan_and_insert(bench: Bench) -> None:
     first = run_until(bench.new(DiesAfterThePlan), lambda: False, "it dies")
     assert isinstance(first.fault, Crash)
     assert bench.stored() == 0
-    plans = {tp: planned(metadata) for tp, (_, metadata) in bench.committed().items()}
-    assert plans
-    for tp, plan in plans.items():
-        assert isinstance(plan, Range), tp
-        assert (plan.first, plan.rows_version) == (bench.committed()[tp][0], ROWS_VERSION)
+    committed = bench.committed()
+    for topic in {tp.topic for tp in committed}:
+        mine = {tp.partition: found for tp, found in committed.items() if tp.topic == topic}
+        plan = taken_over(mine)
+        assert plan is not None, topic
+        assert ({one.partition for one in plan.ranges}, plan.rows_version) == (set(mine), ROWS_VERSION)
+    assert max(len(plan.ranges) for _, metadata in committed.values() if (plan := planned(metadata))) > 1
     bench.write(500)  # more has come before the next one starts: it must not change the planned ranges
     finish(bench)
 
@@ -154,7 +158,7 @@ def test_without_clickhouse_it_waits_and_keeps_its_partitions_and_its_memory(
         until(lambda: time.monotonic() - began > 2 * SESSION_TIMEOUT_S, 60, "two session timeouts pass")
         assert members(bench) == 1
         assert running.sink._failures > 3
-        held = sum(len(pending.records) for pending in running.sink._pending.values())
+        held = sum(len(pending) for pending in running.sink._pending.values())
         assert 0 < held < 3 * LIMITS.records
         away.back = ClickHouse(bench.settings)
         until(lambda: settled(bench), 60, "everything is inserted")
@@ -164,6 +168,20 @@ def test_without_clickhouse_it_waits_and_keeps_its_partitions_and_its_memory(
     assert "does not answer" in said[0]
     assert "again after" in said[1]
     check(bench)
+
+
+def test_a_plan_of_which_one_offset_was_moved_by_hand_is_not_guessed_at(bench: Bench) -> None:
+    bench.write(300)
+    run_until(bench.new(DiesAfterThePlan), lambda: False, "it dies")
+    moved = next(tp for tp, (_, metadata) in bench.committed().items() if "," in metadata)
+    consumer = KafkaConsumer(bootstrap_servers=bench.names().bootstrap, group_id=bench.names().group)
+    consumer.assign([moved])
+    consumer.commit({moved: OffsetAndMetadata(0, "", -1)})
+    consumer.close()
+    refused = run_until(bench.new(), lambda: False, "it refuses")
+    assert type(refused.fault).__name__ == "PlanUnreadable"
+    assert "move those of all partitions" in str(refused.fault)
+    assert bench.stored() == 0
 
 
 def test_a_plan_of_another_version_is_not_guessed_at(bench: Bench) -> None:

@@ -19,25 +19,62 @@ from sinks.decisions import (
     begun,
     decide,
 )
-from sinks.ranges import Range
+from sinks.ranges import Plan, Range
 
-WHOLE = Range(5, 9, 1)
-HALF = Range(5, 7, 1)
+
+def plan(*ranges: tuple[int, int, int]) -> Plan:
+    return Plan(tuple(Range(*one) for one in ranges), 1)
+
+
+WHOLE = plan((0, 5, 9))
+HALF = plan((0, 5, 7))
+BOTH = plan((0, 5, 9), (3, 1, 2))
+AT_BOTH = ((0, 5), (3, 1))
+REFUSED_BOTH = (((0, 9), (3, 2)),)
 
 
 @pytest.mark.parametrize(
     ("progress", "event", "after"),
     [
-        (Progress(), Due(WHOLE), Progress(Commit(5, WHOLE))),
-        (Progress(Commit(4)), Due(WHOLE), Progress(Commit(5, WHOLE))),
-        (Progress(Commit(5, WHOLE)), Done(), Progress(Insert(WHOLE))),
-        (Progress(Insert(WHOLE)), Done(), Progress(Commit(10))),
-        (Progress(Commit(10)), Done(), Progress()),
-        (Progress(Insert(WHOLE)), Refused([5, 6, 7, 8, 9], "why"), Progress(Commit(5, HALF), (9,))),
-        (Progress(Insert(WHOLE)), Refused([5, 9], "why"), Progress(Commit(5, Range(5, 5, 1)), (9,))),
-        (Progress(Insert(WHOLE)), Refused([6], "why"), Progress(Reject(WHOLE, "why"))),
-        (Progress(Insert(HALF), (9,)), Done(), Progress(Commit(8), (9,))),
-        (Progress(Reject(Range(9, 9, 1), "why"), (20, 9)), Done(), Progress(Commit(10), (20,))),
+        (Progress(), Due(WHOLE), Progress(Commit(((0, 5),), WHOLE))),
+        (Progress(Commit(((0, 4),))), Due(WHOLE), Progress(Commit(((0, 5),), WHOLE))),
+        (Progress(Commit(((0, 4), (1, 8)))), Due(BOTH), Progress(Commit(((0, 5), (1, 8), (3, 1)), BOTH))),
+        (Progress(Commit(((0, 5),), WHOLE)), Done(), Progress(Insert(WHOLE))),
+        (Progress(Insert(BOTH)), Done(), Progress(Commit(((0, 10), (3, 3))))),
+        (Progress(Commit(((0, 10),))), Done(), Progress()),
+        (
+            Progress(Insert(WHOLE)),
+            Refused([(0, o) for o in range(5, 10)], "why"),
+            Progress(Commit(((0, 5),), HALF), (((0, 9),),)),
+        ),
+        (
+            Progress(Insert(WHOLE)),
+            Refused([(0, 5), (0, 9)], "why"),
+            Progress(Commit(((0, 5),), plan((0, 5, 5))), (((0, 9),),)),
+        ),
+        (
+            Progress(Insert(BOTH)),
+            Refused([(0, 5), (0, 9), (3, 1), (3, 2)], "why"),
+            Progress(Commit(AT_BOTH, plan((0, 5, 9))), REFUSED_BOTH),
+        ),
+        (
+            Progress(Insert(BOTH)),
+            Refused([(0, 5), (3, 1), (3, 2)], "why"),
+            Progress(Commit(AT_BOTH, plan((0, 5, 5), (3, 1, 1))), REFUSED_BOTH),
+        ),
+        (
+            Progress(Insert(BOTH)),
+            Refused([(3, 1), (3, 2)], "why"),
+            Progress(Commit(AT_BOTH, plan((3, 1, 1))), REFUSED_BOTH),
+        ),
+        (Progress(Insert(WHOLE)), Refused([(0, 6)], "why"), Progress(Reject(WHOLE, "why"))),
+        (Progress(Insert(HALF), REFUSED_BOTH), Done(), Progress(Commit(((0, 8),)), REFUSED_BOTH)),
+        (Progress(Insert(WHOLE), REFUSED_BOTH), Done(), Progress(Commit(((0, 10),)), (((3, 2),),))),
+        (
+            Progress(Reject(plan((0, 9, 9)), "why"), (((0, 20),), ((0, 9),))),
+            Done(),
+            Progress(Commit(((0, 10),)), (((0, 20),),)),
+        ),
     ],
 )
 def test_decide(progress: Progress, event: Event, after: Progress) -> None:
@@ -45,10 +82,10 @@ def test_decide(progress: Progress, event: Event, after: Progress) -> None:
     assert decide(progress, event) == after
 
 
-@pytest.mark.parametrize("action", [None, Commit(5), Commit(5, WHOLE), Insert(WHOLE), Reject(WHOLE, "why")])
+@pytest.mark.parametrize("action", [None, Commit(AT_BOTH), Commit(AT_BOTH, BOTH), Insert(BOTH), Reject(WHOLE, "why")])
 def test_an_unknown_outcome_changes_nothing(action: Commit | Insert | Reject | None) -> None:
     """The same is done again."""
-    progress = Progress(action, (12,))
+    progress = Progress(action, REFUSED_BOTH)
     assert decide(progress, Unknown()) is progress
 
 
@@ -57,8 +94,8 @@ def test_an_unknown_outcome_changes_nothing(action: Commit | Insert | Reject | N
     [
         (Progress(), Done()),
         (Progress(Insert(WHOLE)), Due(HALF)),
-        (Progress(Commit(5, WHOLE)), Due(HALF)),
-        (Progress(Commit(5)), Refused([5], "why")),
+        (Progress(Commit(((0, 5),), WHOLE)), Due(HALF)),
+        (Progress(Commit(((0, 5),))), Refused([(0, 5)], "why")),
         (Progress(Insert(WHOLE)), Refused([], "why")),
     ],
 )

@@ -69,6 +69,12 @@ class Settings(BaseSettings):
         "auto", description="What reads and writes Avro: arrow is the fast one, auto takes it where it is installed."
     )
     batch_records: int = Field(10_000, ge=1, le=100_000, description="Most records of one partition in one batch.")
+    transaction_interval_ms: int = Field(
+        300,
+        ge=0,
+        le=5000,
+        description="Shortest time between the beginnings of two transactions of one partition that are not full.",
+    )
     instance: str = Field(
         "",
         max_length=200,
@@ -79,7 +85,11 @@ class Settings(BaseSettings):
         10.0, ge=1, description="A processor not heard of for so long has lost its partitions."
     )
     sink_batch_rows: int = Field(20_000, ge=1, description="Most rows of one insert.")
-    sink_linger_ms: int = Field(200, ge=0, description="Longest wait for more rows before an insert.")
+    sink_linger_ms: int = Field(
+        300,
+        ge=0,
+        description="Shortest time between two inserts into a table that are not full; the first comes at once.",
+    )
 
     metrics_host: str = Field("127.0.0.1", description="Address that the processes offer their metrics on.")
     metrics_port: int = Field(

@@ -19,6 +19,7 @@ from pipeline.meter import Meter, NoMeter
 from pipeline.rules import admission_of, codec_of, policy_of, registry_of
 from pipeline.standing import Place
 from pipeline.telemetry import Telemetry
+from processors.inbox import Pace
 from processors.journey import FIELDS, JourneyFold
 from processors.resolve import ResolvedWriter, ResolveFold
 from processors.shelf import open_shelf
@@ -137,7 +138,8 @@ def application(
     async def rewind(tp: TopicPartition, offset: int) -> None:
         await app.consumer._thread.rewind(tp, offset)  # type: ignore[attr-defined]
 
-    app.stage = Stage(names, new_fold, rewind, settings.session_timeout_s + 2, meter or NoMeter())
+    pace = Pace(settings.transaction_interval_ms / 1000, settings.batch_records)
+    app.stage = Stage(names, new_fold, rewind, settings.session_timeout_s + 2, meter or NoMeter(), pace)
     _connect(app, sources, on_ready)
     return app
 
@@ -148,7 +150,7 @@ def _connect(app: StageApp, sources: list[str], on_ready: Callable[[], None]) ->
     @app.agent(app.topic(*sources))
     async def feed(stream: Any) -> None:
         async for event in stream.events():
-            await stage.lane(event.message.partition).put(event.message.topic, event.value)
+            await stage.lane(event.message.partition).inbox.put(event.message.topic, event.value)
 
     @app.on_partitions_revoked.connect
     async def revoked(*_args: Any, **_kwargs: Any) -> None:

@@ -22,13 +22,13 @@ from pipeline import crash
 from pipeline.events import Out, Raw
 from pipeline.meter import Meter, NoMeter
 from processors.changelog import Restorable, marker, restore
+from processors.inbox import Inbox, Item, Pace
 from processors.store import Position, ShelfDamaged
 from processors.transaction import Names, Transaction
 from processors.transport import Batch
 from schemas.registry import RegistryUnavailable
 
 logger = logging.getLogger("touchstream.stage")
-QUEUED_BATCHES: Final = 4
 # Together below the five seconds within which a process that is told to stop has left.
 FINISH_S: Final = 2.5
 CANCEL_S: Final = 0.5
@@ -108,6 +108,7 @@ class Stage:
     rewind: Rewind
     fenced_pause_s: float
     meter: Meter = field(default_factory=NoMeter)
+    pace: Pace = field(default_factory=Pace)
     lanes: dict[int, "Lane"] = field(default_factory=dict)
 
     def lane(self, partition: int) -> "Lane":
@@ -120,7 +121,7 @@ class Stage:
     def let_go(self) -> None:
         """Take nothing new; free whoever waits for room in a lane."""
         for lane in self.lanes.values():
-            lane.let_go()
+            lane.inbox.close()
 
     async def close(self) -> None:
         """End every lane: the transactions at hand are finished, within a bound."""
@@ -134,30 +135,22 @@ class Lane:
 
     def __init__(self, stage: Stage, partition: int) -> None:
         self.partition = partition
-        self.closing = False
+        self.inbox = Inbox(stage.pace)
         self._stage = stage
-        self._queue: asyncio.Queue[tuple[str, Batch] | None] = asyncio.Queue(QUEUED_BATCHES)
         self._transaction: Transaction | None = None
         self._fold: Fold | None = None
         self._marks: dict[str, Mark] = {}
         self._task = asyncio.create_task(self._run(), name=f"lane-{partition}")
         self._task.add_done_callback(_end_process_on_error)
 
-    async def put(self, topic: str, batch: Batch) -> None:
-        """Queue a batch; waits for room. What comes while closing is dropped: the seek after the rebalance brings it back."""
-        if not self.closing:
-            await self._queue.put((topic, batch))
-
-    def let_go(self) -> None:
-        """See Stage.let_go."""
-        self.closing = True
-        while not self._queue.empty():
-            self._queue.get_nowait()
-        self._queue.put_nowait(None)
+    @property
+    def closing(self) -> bool:
+        """It takes nothing new."""
+        return self.inbox.closed
 
     async def close(self) -> None:
         """Finish the transaction at hand, within a bound, then forget everything."""
-        self.let_go()
+        self.inbox.close()
         _, pending = await asyncio.wait({self._task}, timeout=FINISH_S)
         if pending:
             self._task.cancel()
@@ -167,18 +160,9 @@ class Lane:
     async def _run(self) -> None:
         await self._guarded([])
         while not self.closing:
-            first = await self._queue.get()
-            if first is None:
-                return
-            items = [first]
-            while not self._queue.empty():
-                more = self._queue.get_nowait()
-                if more is None:
-                    return
-                items.append(more)
-            await self._guarded(items)
+            await self._guarded(await self.inbox.take())
 
-    async def _guarded(self, items: list[tuple[str, Batch]]) -> None:
+    async def _guarded(self, items: list[Item]) -> None:
         """Do it until it is done or the partition is taken away."""
         attempt = 0
         while not self.closing:
@@ -245,7 +229,7 @@ class Lane:
             except KAFKA_TROUBLE as error:
                 logger.debug("partition %d: its producer ended with %r", self.partition, error)
 
-    async def _apply(self, items: list[tuple[str, Batch]]) -> None:
+    async def _apply(self, items: list[Item]) -> None:
         fresh: list[Raw] = []
         reached: dict[str, Mark] = {}
         for topic, batch in items:

@@ -6,7 +6,7 @@ and by nobody else. Every batch is numbered within an epoch of its partition, so
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
@@ -16,6 +16,10 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from pipeline.events import Origin, Raw
+
+# Of a fetch: least bytes, longest wait in milliseconds.
+BUSY: Final = (1 << 20, 100)
+QUIET: Final = (1, 1000)
 
 
 class Batch(NamedTuple):
@@ -37,6 +41,11 @@ class _Fetched(OrderedDict[TopicPartition, Any]):
 
 def _raw(tp: TopicPartition, record: Any) -> Raw:
     return Raw(Origin(tp.topic, tp.partition, record.offset, record.timestamp), record.key, record.value)
+
+
+def _gather(fetcher: Any, *, busy: bool) -> None:
+    """Ask for all that comes within a moment while records come, and for the first one at once after a silence."""
+    fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = BUSY if busy else QUIET
 
 
 class LetsGo(Protocol):
@@ -80,6 +89,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
     ) -> dict[TP, Batch]:
         fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
+        _gather(consumer._fetcher, busy=bool(fetched))
         subscription = consumer._subscription.subscription
         assignment = subscription.assignment if subscription else None
         if assignment is not self._last_assignment:

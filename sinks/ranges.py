@@ -104,8 +104,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Buffered:
-    """What has been fetched and has no plan yet; `waited_ms` is how long ago the last insert was planned (milliseconds); `apart` are
-    the last offsets by partition of a plan that was refused, whose rest is inserted apart and at once."""
+    """What has been fetched and has no plan yet; `waited_ms` is how long ago the last insert was planned (milliseconds); `apart`
+    are the last offsets by partition of a plan that was refused, whose rest is inserted apart and at once."""
 
     offsets: Offsets
     waited_ms: int

@@ -84,12 +84,24 @@ def _answer(result: Any) -> Answer:
     )
 
 
+@dataclass(slots=True)
+class Layout:
+    """Counts the statements, of whatever session, after which a table may look other than before."""
+
+    changes: int = 0
+
+    def changed(self) -> None:
+        """One has ended, well or not. Two at once may count as one."""
+        self.changes += 1
+
+
 class Session:
     """What one client sees: its database, its settings, its temporary tables. One statement at a time."""
 
-    def __init__(self, connect: Callable[[], Any], marker: str, database: str) -> None:
+    def __init__(self, connect: Callable[[], Any], marker: str, database: str, layout: Layout) -> None:
         """Raises EngineError when there is no such database."""
         self.marker = marker
+        self.layout = layout
         self.database = database
         self._connect = connect
         self._lasting: dict[str, str] = {}
@@ -141,7 +153,7 @@ class Session:
 
     def described(self, sql: bytes) -> list[tuple[str, str]]:
         """The names and types of a query's columns, found beside a stream that may be open (without its tables)."""
-        beside = Session(self._connect, self.marker, self.database)
+        beside = Session(self._connect, self.marker, self.database, self.layout)
         with closing(beside):
             settings: dict[str, str | None] = {**self._lasting, **self._applied}
             if settings:
@@ -226,6 +238,7 @@ class Engine:
         """Open or create the data; raises EngineError when that is not possible."""
         self._path = str(data)
         self._numbers = itertools.count(1)
+        self.layout = Layout()
         self._root = _ask(_connect, f"{data}?config-file={config}")
         self._admin = self.session("")
         self._admin_lock = threading.Lock()
@@ -235,7 +248,7 @@ class Engine:
 
     def session(self, database: str) -> Session:
         """A new session in `database` ("" for the default one)."""
-        return Session(lambda: _connect(self._path), f"connection {next(self._numbers)}", database)
+        return Session(lambda: _connect(self._path), f"connection {next(self._numbers)}", database, self.layout)
 
     def kill(self, marker: str) -> None:
         """Ask the statement that runs in the session with this marker to stop; nothing happens when there is none."""

@@ -2,7 +2,7 @@
 
 import re
 
-from deploy.embedded.clickhouse_engine import EngineError, Session
+from deploy.embedded.clickhouse_engine import EngineError, Layout, Session
 from deploy.embedded.clickhouse_literals import backquoted
 from deploy.embedded.clickhouse_pipe import Insert
 from deploy.embedded.clickhouse_statements import Kind, Statement
@@ -10,9 +10,32 @@ from deploy.embedded.native_blocks import Block, Column
 from deploy.embedded.native_types import UnsupportedTypeError, shape_of, split_arguments
 
 _NOT_IMPLEMENTED = 48
+_MOST_KNOWN = 100
 _PLAIN = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _QUOTED = re.compile(r"`((?:[^`\\]|\\.|``)*)`|\"((?:[^\"\\]|\\.|\"\")*)\"")
 _WRITABLE = ("", "DEFAULT")
+
+
+class KnownInserts:
+    """The columns of inserts that one session was found to be able to make. The engine needs longer to tell them than to store some
+    hundred rows, so they are kept until any session does anything that may change a table."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._as_of = -1
+        self._columns: dict[Statement, tuple[Column, ...]] = {}
+
+    def columns(self, statement: Statement) -> tuple[Column, ...] | None:
+        """None when it has to be asked again."""
+        if self._as_of != self._layout.changes:
+            self._columns.clear()
+        return self._columns.get(statement)
+
+    def keep(self, statement: Statement, columns: tuple[Column, ...], as_of: int) -> None:
+        """They were told and the insert was checked, beginning when the layout had changed `as_of` times."""
+        if as_of == self._layout.changes and len(self._columns) < _MOST_KNOWN:
+            self._columns[statement] = columns
+            self._as_of = as_of
 
 
 def insert_columns(session: Session, statement: Statement) -> tuple[Column, ...]:

@@ -20,9 +20,10 @@ _NOTHING = Answer(b"", 0, 0, 0)
 class Insert:
     """An INSERT that takes blocks; nothing of it counts until `finish` (but see `cancel`)."""
 
-    def __init__(self, session: Session, statement: Statement) -> None:
-        """Raises EngineError when there is no such table or column."""
-        session.check_insert(statement.sql + b" " + statement.settings)
+    def __init__(self, session: Session, statement: Statement, *, checked: bool = False) -> None:
+        """Raises EngineError when there is no such table or column, unless that is `checked` already."""
+        if not checked:
+            session.check_insert(statement.sql + b" " + statement.settings)
         self._session = session
         self._statement = statement
         self._thread: threading.Thread | None = None

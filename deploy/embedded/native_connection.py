@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from deploy.embedded import native_protocol as protocol
 from deploy.embedded.clickhouse_engine import CANCELLED, Answer, Engine, EngineError, Session
-from deploy.embedded.clickhouse_inserts import insert_columns, temporary_table
+from deploy.embedded.clickhouse_inserts import KnownInserts, insert_columns, temporary_table
 from deploy.embedded.clickhouse_pipe import Insert
 from deploy.embedded.clickhouse_results import ResultBlocks
 from deploy.embedded.clickhouse_statements import Kind, Statement, parse
@@ -49,6 +49,7 @@ class Connection:
         self.wire = Wire(peer)
         self.busy = False
         self.leaving = False
+        self.known = KnownInserts(services.engine.layout)
         self._services = services
         self._awaiting_end_of_data = False
 
@@ -166,12 +167,14 @@ def _external(session: Session, tables: list[tuple[str, Block]]) -> Iterator[Non
         return
     session.apply(())
     names = [temporary_table(session, name, block) for name, block in tables]
+    session.layout.changed()
     try:
         yield
     finally:
         session.apply(())
         for name in dict.fromkeys(names):
             session.run(b"DROP TEMPORARY TABLE IF EXISTS " + name)
+        session.layout.changed()
 
 
 class _Answering:
@@ -196,17 +199,21 @@ class _Answering:
             return
         if b";" in statement.sql and self._session.statements_in(statement.sql) > 1:
             raise EngineError(_SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
-        if statement.kind is Kind.SET:
-            self._session.set_lasting(statement.sql)
-        else:
-            self._session.apply(query.settings)
-            self._run(statement)
+        try:
+            self._run(statement, query)
+        finally:
+            if not self.only_reads:
+                self._session.layout.changed()
         if self._running.cancelled:
             # The engine can end a statement without an error; what it did of it is not known.
             raise CancelledError
         self._wire.send(protocol.profile_info(self._rows, self._blocks, self._bytes), protocol.end_of_stream())
 
-    def _run(self, statement: Statement) -> None:
+    def _run(self, statement: Statement, query: Query) -> None:
+        if statement.kind is Kind.SET:
+            self._session.set_lasting(statement.sql)
+            return
+        self._session.apply(query.settings)
         if statement.kind is Kind.USE:
             self._session.use(statement.sql)
         elif statement.kind is Kind.SELECT:
@@ -249,12 +256,16 @@ class _Answering:
         self._bytes += len(piece.raw)
 
     def _insert(self, statement: Statement, query: Query) -> None:
-        self._session.apply(())
-        columns = insert_columns(self._session, statement)
+        known, as_of = self._connection.known, self._session.layout.changes
+        columns = found = known.columns(statement)
+        if columns is None:
+            self._session.apply(())
+            columns = insert_columns(self._session, statement)
         self._session.apply(query.settings)
         if not self._running.commit():
             raise CancelledError
-        insert = Insert(self._session, statement)
+        insert = Insert(self._session, statement, checked=found is not None)
+        known.keep(statement, columns, as_of)
         try:
             self._wire.send_block(header_block(columns))
             for block in self._connection.read_rows():

@@ -158,6 +158,45 @@ def test_an_insert_is_refused_before_the_rows(table: Database, statement: str, c
         assert _count(table) == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        (["ALTER TABLE t MODIFY COLUMN s UInt32"], [(1,), (2,)]),
+        (["DROP TABLE t", "CREATE TABLE t (a UInt8, s UInt32) ENGINE = MergeTree ORDER BY a"], [(2,)]),
+        (["RENAME TABLE t TO old", "CREATE TABLE t (a UInt64, s UInt8) ENGINE = Memory"], [(2,)]),
+        (["CREATE TABLE n (a UInt64, s UInt8) ENGINE = Memory", "EXCHANGE TABLES n AND t"], [(2,)]),
+    ],
+)
+def test_an_insert_is_told_the_columns_as_they_are(table: Database, changes: list[str], kept: list[Any]) -> None:
+    """However often the same one was made before, and whoever changed the table since."""
+    with table.client() as client, table.client() as other:
+        for _ in range(2):
+            client.execute("INSERT INTO t (a, s) VALUES", [(1, "1")])
+        for change in changes:
+            other.execute(change)
+        client.execute("INSERT INTO t (a, s) VALUES", [(2, 2)])
+        assert client.execute("SELECT DISTINCT s FROM t ORDER BY s") == kept
+
+
+def test_an_insert_is_told_the_columns_of_the_session_it_is_in(table: Database) -> None:
+    """Another database has another table of that name; a temporary table hides both; a setting may forbid it."""
+    with table.client() as client:
+        client.execute("INSERT INTO t (a, s) VALUES", [(1, "1")])
+        with pytest.raises(errors.ServerException) as refused:
+            client.execute("INSERT INTO t (a, s) VALUES", [(2, "2")], settings={"readonly": 1})
+        assert refused.value.code == 164
+        client.execute("CREATE TEMPORARY TABLE t (a UInt64, s UInt8)")
+        client.execute("INSERT INTO t (a, s) VALUES", [(2, 2)])
+        assert client.execute("SELECT a, s FROM t") == [(2, 2)]
+        client.execute("DROP TEMPORARY TABLE t")
+        client.execute("INSERT INTO t (a, s) VALUES", [(3, "3")])
+        assert client.execute("SELECT a, s FROM t ORDER BY a") == [(1, "1"), (3, "3")]
+        client.execute("DROP TABLE t")
+        with pytest.raises(errors.ServerException) as gone:
+            client.execute("INSERT INTO t (a, s) VALUES", [(4, "4")])
+        assert gone.value.code == 60
+
+
 def test_an_insert_is_refused_after_the_rows(database: Database) -> None:
     database.execute("CREATE TABLE t (a UInt64, CONSTRAINT small CHECK a < 50000) ENGINE = MergeTree ORDER BY a")
     with database.client(settings={"insert_block_size": 1000}) as client:

@@ -1,13 +1,8 @@
-"""Which worker inserts which partitions: those that share inserts always go to one worker, so that a plan never has two owners."""
+"""Which worker inserts which partitions: those that share inserts always go to one worker, so that a plan never has two owners.
+Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
-
-from kafka.coordinator.assignors.abstract import (
-    AbstractPartitionAssignor,
-    ConsumerProtocolAssignment,
-    ConsumerProtocolSubscription,
-)
+from typing import Final
 
 TOGETHER: Final = 8
 """Partitions 0 to 7 of a topic share inserts, so do 8 to 15, and so on. Never changed: plans rest on it."""
@@ -31,29 +26,3 @@ def shared_out(partitions: Mapping[str, Collection[int]], members: Sequence[str]
     for turn, (topic, number) in enumerate(sorted(units, key=lambda unit: (unit[1], unit[0]))):
         found[members[turn % len(members)]].setdefault(topic, []).extend(units[topic, number])
     return found
-
-
-class UnitAssignor(AbstractPartitionAssignor):  # type: ignore[misc]
-    """What the group's leader asks: `shared_out` over the group's members, those with a name of their own first."""
-
-    name = "touchstream-units"
-    version = 0
-
-    @classmethod
-    def assign(cls, cluster: Any, members: Any) -> dict[str, Any]:
-        named = sorted((m.group_instance_id is None, m.group_instance_id or "", m.member_id) for m in members)
-        topics = {topic for member in members for topic in member.metadata.topics}
-        partitions = {topic: cluster.partitions_for_topic(topic) or () for topic in topics}
-        shares = shared_out(partitions, [member for _, _, member in named])
-        return {
-            member: ConsumerProtocolAssignment(cls.version, sorted(share.items()), b"")
-            for member, share in shares.items()
-        }
-
-    @classmethod
-    def metadata(cls, topics: Any) -> Any:
-        return ConsumerProtocolSubscription(cls.version, list(topics), b"")
-
-    @classmethod
-    def on_assignment(cls, assignment: Any, generation: Any) -> None:
-        pass

@@ -10,18 +10,17 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from pipeline.codec import unrolled
+from pipeline.codec.unrolled import Field
+from pipeline.codec.varint import NotAvro, number
+
 # From a position in the bytes to a value and the position behind it. Raises what NOT_AVRO lists, IndexError where the bytes end too
 # early; only a value that is the last may seem to end behind the end of the bytes.
-Read = Callable[[bytes, int], tuple[Any, int]]
-LONG_BITS: Final = 64
+Read = unrolled.Read
 INT_BITS: Final = 32
 MOST_VALUES: Final = 10_000
 MOST_DEPTH: Final = 32
 NOT_AVRO: Final = (ValueError, IndexError, struct.error)
-
-
-class NotAvro(ValueError):
-    """The bytes are not Avro of the schema."""
 
 
 class Unsuitable(ValueError):
@@ -36,22 +35,6 @@ def reader(parsed: Any, fields: Iterable[str] | None = None) -> Read:
     return _Compiler(None if fields is None else frozenset(fields)).compile(parsed, 0).read
 
 
-def _number(data: bytes, at: int) -> tuple[int, int]:
-    """An unsigned number of several bytes, or of one, and the position behind it."""
-    byte = data[at]
-    number, shift = byte & 0x7F, 7
-    while byte >= 0x80:
-        at += 1
-        byte = data[at]
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte or shift > LONG_BITS + 6:
-            raise NotAvro
-    if number >> LONG_BITS:
-        raise NotAvro
-    return number, at + 1
-
-
 def _null(_: bytes, at: int) -> tuple[None, int]:
     return None, at
 
@@ -63,18 +46,15 @@ def _boolean(data: bytes, at: int) -> tuple[bool, int]:
 
 
 def _long(data: bytes, at: int) -> tuple[int, int]:
-    number = data[at]
-    if number < 0x80:
-        return (number >> 1) ^ -(number & 1), at + 1
-    number, at = _number(data, at)
-    return (number >> 1) ^ -(number & 1), at
+    bits, at = number(data, at)
+    return (bits >> 1) ^ -(bits & 1), at
 
 
 def _int(data: bytes, at: int) -> tuple[int, int]:
-    number, at = _number(data, at)
-    if number >> INT_BITS:
+    bits, at = number(data, at)
+    if bits >> INT_BITS:
         raise NotAvro
-    return (number >> 1) ^ -(number & 1), at
+    return (bits >> 1) ^ -(bits & 1), at
 
 
 def _packed(layout: struct.Struct) -> Read:
@@ -82,7 +62,7 @@ def _packed(layout: struct.Struct) -> Read:
 
 
 def _bytes(data: bytes, at: int) -> tuple[bytes, int]:
-    size, at = _number(data, at)
+    size, at = number(data, at)
     if size & 1:
         raise NotAvro
     end = at + (size >> 1)
@@ -94,7 +74,7 @@ def _string(data: bytes, at: int) -> tuple[str, int]:
     if size < 0x80:
         at += 1
     else:
-        size, at = _number(data, at)
+        size, at = number(data, at)
     if size & 1:
         raise NotAvro
     end = at + (size >> 1)
@@ -111,7 +91,7 @@ def _enum(symbols: list[str]) -> Read:
     end = 2 * len(symbols)
 
     def read(data: bytes, at: int) -> tuple[str, int]:
-        index, at = _number(data, at)
+        index, at = number(data, at)
         if index & 1 or index >= end:
             raise NotAvro
         return symbols[index >> 1], at
@@ -135,7 +115,7 @@ def _union(branches: list[Read]) -> Read:
     end = 2 * len(branches)
 
     def read(data: bytes, at: int) -> tuple[Any, int]:
-        index, at = _number(data, at)
+        index, at = number(data, at)
         if index & 1 or index >= end:
             raise NotAvro
         return branches[index >> 1](data, at)
@@ -146,12 +126,12 @@ def _union(branches: list[Read]) -> Read:
 def _blocks(item: Read, data: bytes, at: int, take: Callable[[Any], None]) -> int:
     """Items in blocks, each with its count; a negative count is followed by the block's size in bytes."""
     while True:
-        count, at = _number(data, at)
+        count, at = number(data, at)
         if not count:
             return at
         end = None
         if count & 1:
-            size, at = _number(data, at)
+            size, at = number(data, at)
             end = at + (size >> 1)
             if size & 1:
                 raise NotAvro
@@ -167,7 +147,14 @@ def _blocks(item: Read, data: bytes, at: int, take: Callable[[Any], None]) -> in
 def _array(item: Read) -> Read:
     def read(data: bytes, at: int) -> tuple[list[Any], int]:
         items: list[Any] = []
-        return items, _blocks(item, data, at, items.append)
+        count = data[at]
+        if not count or count & 0x81:
+            return items, _blocks(item, data, at, items.append)
+        at += 1
+        for _ in range(count >> 1):
+            value, at = item(data, at)
+            items.append(value)
+        return items, at + 1 if not data[at] else _blocks(item, data, at, items.append)
 
     return read
 
@@ -187,15 +174,15 @@ def _map(value: Read) -> Read:
 
 
 class _Type:
-    """A compiled type: the fewest bytes of a value; `short` if the byte 00 alone is one, which then is `zero`, immutable."""
+    """A compiled type: the fewest bytes of a value; `zero`, immutable, if the byte 00 alone is one; what of it is written out."""
 
-    __slots__ = ("least", "read", "short", "values", "zero")
+    __slots__ = ("least", "read", "template", "values", "zero")
 
-    def __init__(self, read: Read, least: int, *zero: Any) -> None:
+    def __init__(self, read: Read, least: int, *zero: Any, template: str = "") -> None:
         self.read = read
         self.least = least
-        self.short = bool(zero)
         self.zero = zero[0] if zero else None
+        self.template = template or (unrolled.SHORT if zero else unrolled.ANY)
         self.values = 1
 
 
@@ -203,31 +190,15 @@ _SIMPLE: Final = {
     "null": _Type(_null, 0),
     "boolean": _Type(_boolean, 1, False),
     "int": _Type(_int, 1, 0),
-    "long": _Type(_long, 1, 0),
+    "long": _Type(_long, 1, template=unrolled.LONG),
     "float": _Type(_packed(struct.Struct("<f")), 4),
     "double": _Type(_packed(struct.Struct("<d")), 8),
     "bytes": _Type(_bytes, 1, b""),
-    "string": _Type(_string, 1, ""),
+    "string": _Type(_string, 1, template=unrolled.STRING),
 }
 
 
-def _record(fields: list[tuple[str, _Type]], wanted: frozenset[str] | None) -> Read:
-    plan = tuple((name, kind.read, kind.short, kind.zero) for name, kind in fields)
-    left_out = [] if wanted is None else [name for name, _ in fields if name not in wanted]
-
-    def read(data: bytes, at: int) -> tuple[dict[str, Any], int]:
-        record: dict[str, Any] = {}
-        for name, of, short, zero in plan:
-            if short and not data[at]:  # most fields are empty: no call for them
-                record[name] = zero
-                at += 1
-            else:
-                record[name], at = of(data, at)
-        for name in left_out:
-            del record[name]
-        return record, at
-
-    return read
+_NULLABLE: Final[dict[Read, str]] = {_string: unrolled.NULLABLE_STRING, _long: unrolled.NULLABLE_LONG}
 
 
 class _Compiler:
@@ -262,7 +233,8 @@ class _Compiler:
         if node[0] != "null":
             return _Type(_union([branch.read for branch in branches]), 1)
         if len(node) == 2:
-            return _Type(_nullable(branches[1].read), 1, None)
+            template = _NULLABLE.get(branches[1].read, "")
+            return _Type(_nullable(branches[1].read), 1, None, template=template)
         return _Type(_union([branch.read for branch in branches]), 1, None)
 
     def _array(self, node: dict[str, Any], depth: int) -> _Type:
@@ -287,7 +259,8 @@ class _Compiler:
             made = _Type(_fixed(node["size"]), node["size"])
         elif kind == "record":
             fields = [(field["name"], self.compile(field["type"], depth + 1)) for field in node["fields"]]
-            read = _record(fields, None if depth else self._wanted)
+            unrolling = [Field(name, of.read, of.zero, of.template) for name, of in fields]
+            read = unrolled.record_reader(unrolling, None if depth else self._wanted)
             made = _Type(read, sum(of.least for _, of in fields))
         else:
             raise Unsuitable("a type that Avro does not know")

@@ -51,8 +51,21 @@ PURE = {
     *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "watchdog")),
     *(
         f"pipeline/codec/{name}.py"
-        for name in ("arrays", "arrow", "choice", "columns", "reference", "shapes", "strict", "wire", "writers")
+        for name in (
+            "arrays",
+            "arrow",
+            "choice",
+            "columns",
+            "reference",
+            "shapes",
+            "strict",
+            "unrolled",
+            "varint",
+            "wire",
+            "writers",
+        )
     ),
+    "sinks/assignment.py",
     "sinks/ranges.py",
     "sinks/decisions.py",
     "sinks/rows.py",

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -244,7 +244,7 @@ class Sink:
             breaker.note(len(records), refused=False)
             pending.heard(Done())
 
-    def _store(self, table: Table, data: list[Sequence[Any]], token: str) -> None:
+    def _store(self, table: Table, data: list[list[Any]], token: str) -> None:
         began = time.monotonic()
         self.meter.inserting(table.name)
         self._database.insert(table.name, table.columns, data, token)

@@ -31,7 +31,7 @@ class Fetched(msgspec.Struct, frozen=True, gc=False):
 
 
 class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
-    """In place of kafka-python's PartitionRecords: what one fetch has brought of one partition."""
+    """In place of kafka-python's PartitionRecords: what one fetch has brought of one partition, to be taken by whole batches."""
 
     def _unpack_records(self, tp: TopicPartition, records: Any, *_deserializers: Any) -> Iterator[Fetched]:
         while (batch := records.next_batch()) is not None:
@@ -42,20 +42,9 @@ class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             self.leader_epoch = batch.leader_epoch
             self.records_read += batch.records_count
             self.bytes_read += batch.size_in_bytes
-            if not self._is_void(batch):
-                for record in DefaultRecordBatch(bytes(batch._buffer)):
-                    offset = record.offset
-                    self.next_fetch_offset = offset + 1
-                    yield Fetched(
-                        tp.topic,
-                        tp.partition,
-                        offset,
-                        record.timestamp,
-                        record.key,
-                        record.value,
-                        tuple(record.headers),
-                    )
+            found = [] if self._is_void(batch) else _fetched(tp, batch)
             self.next_fetch_offset = batch.next_offset
+            yield from found
         self.drain()
 
     def _is_void(self, batch: Any) -> bool:
@@ -67,3 +56,11 @@ class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             elif self._is_batch_aborted(batch):
                 return True
         return bool(batch.is_control_batch)
+
+
+def _fetched(tp: TopicPartition, batch: Any) -> list[Fetched]:
+    topic, partition = tp
+    return [
+        Fetched(topic, partition, one.offset, one.timestamp, one.key, one.value, tuple(one.headers))
+        for one in DefaultRecordBatch(bytes(batch._buffer))
+    ]

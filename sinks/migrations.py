@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -93,7 +93,7 @@ def migrate(database: ClickHouse, migrations: list[Migration]) -> list[Migration
     for migration in pending:
         for statement in migration.statements():
             database.query(_repeatable(statement))
-        row: list[Sequence[Any]] = [[migration.number], [migration.name], [migration.checksum]]
+        row: list[list[Any]] = [[migration.number], [migration.name], [migration.checksum]]
         database.insert("migrations", ("number", "name", "checksum"), row, f"migration:{migration.number}")
     return pending
 

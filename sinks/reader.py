@@ -1,6 +1,6 @@
 """From the records of a partition to the rows of its table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from pipeline.codec import Codec
@@ -39,14 +39,14 @@ class Reader:
             raise RecordUnreadable(f"{record.topic}-{record.partition}@{record.offset}: {found.reason}")
         return found
 
-    def columns(self, records: list[Any]) -> list[Sequence[Any]]:
+    def columns(self, records: list[Any]) -> list[list[Any]]:
         """The rows of records of one topic, by columns; empty without rows. Raises RecordUnreadable, RegistryUnavailable."""
         if not records:
             return []
         topic = records[0].topic
         table = self._tables[topic]
         if table.record is None or not table.fields:
-            return list(zip(*self._rows(table, records), strict=True))
+            return [list(column) for column in zip(*self._rows(table, records), strict=True)]
         found = self._decoders[table.record].decode_columns([record.value for record in records])
         for place, why in found.rejected:
             raise RecordUnreadable(f"{topic}-{records[place].partition}@{records[place].offset}: {why.reason}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from pipeline.codec.wire import Record
@@ -53,13 +54,18 @@ def _part(name: str, kind: Any) -> Part:
     return Part(name)
 
 
-def by_columns(records: Sequence[Record], whole: Iterable[Part]) -> dict[str, Column]:
+def by_columns(records: Sequence[Record], whole: Sequence[Part]) -> dict[str, Column]:
     """Records turned into columns."""
     made: dict[str, Column] = {}
-    for part in whole:
-        values = [record[part.field] for record in records]
+    for part, values in zip(whole, _fields(records, [part.field for part in whole]), strict=True):
         made.update(zip(part.names, _spread(values, part), strict=True))
     return made
+
+
+def _fields(records: Sequence[Record], names: list[str]) -> Iterable[Column]:
+    if len(names) < 2 or not records:
+        return [[record[name] for record in records] for name in names]
+    return map(list, zip(*map(itemgetter(*names), records), strict=True))
 
 
 def _spread(values: Column, part: Part) -> Iterator[Column]:

@@ -38,14 +38,16 @@ def store(
     """Touchpoints as (event id, source offset, hour of arrival, offset of the resolved record)."""
     columns = ("event_id", "occurred_at", "cell", "arrived_at", "source_topic", "source_partition", "source_offset")
     rows = [(name, NOW, "c", NOW + hour * HOUR, topic, partition, at, own) for name, at, hour, own in places]
-    database.insert("touchpoints", (*columns, "_offset"), list(zip(*rows, strict=True)), uuid4().hex)
+    database.insert(
+        "touchpoints", (*columns, "_offset"), [list(column) for column in zip(*rows, strict=True)], uuid4().hex
+    )
 
 
 def reject(database: ClickHouse, *offsets: int, stage: str = "resolve") -> None:
     """Rejected records of the same partition."""
     columns = ("source_topic", "source_partition", "source_offset", "stage")
     rows = [(TOPIC, 3, offset, stage) for offset in offsets]
-    database.insert("rejected", columns, list(zip(*rows, strict=True)), uuid4().hex)
+    database.insert("rejected", columns, [list(column) for column in zip(*rows, strict=True)], uuid4().hex)
 
 
 @pytest.mark.parametrize("window", [1, 4, 1000])

@@ -17,7 +17,7 @@ class Twice(ClickHouse):
     """Inserts everything once more under a token of its own, as if a plan had been forgotten."""
 
     def insert(self, table: str, columns: Any, rows: Any, token: str) -> None:
-        super().insert(table, columns, rows, token)
+        super().insert(table, columns, [list(column) for column in rows], token)
         super().insert(table, columns, rows, f"other:{token}")
 
 

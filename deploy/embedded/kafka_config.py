@@ -46,10 +46,6 @@ _GROUPS = {
     # A home that was left alone for weeks goes on where it stopped.
     "offsets.retention.minutes": str(_YEAR_MINUTES),
     "transaction.max.timeout.ms": "300000",
-    # The first look for transactions that took too long comes only so long after a start. A broker that comes back from kill -9 has
-    # partitions without a leader for some seconds; what it ends in that time it forgets to mark as ended (KAFKA-20734), and the
-    # producer's next commit then commits what was aborted.
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "10000",
 }
 _DISK = {
     "log.segment.bytes": str(64 * MEBIBYTE),

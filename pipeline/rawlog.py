@@ -31,7 +31,7 @@ class RawLog:
 
 def read(bootstrap: str, topics: Sequence[str], progress: Callable[[int], None] = lambda _: None) -> RawLog:
     """Every committed record of the topics, as of now; `progress` hears how many so far. Raises RawLogError."""
-    return _asked(bootstrap, _read(bootstrap, topics, progress))
+    return _asked(bootstrap, read_now(bootstrap, topics, progress))
 
 
 def ends(bootstrap: str, topics: Sequence[str]) -> Ends:
@@ -105,7 +105,8 @@ def _asked(bootstrap: str, question: Coroutine[Any, Any, T]) -> T:
         raise RawLogError(f"Kafka at {bootstrap} cannot be read: {error}") from error
 
 
-async def _read(bootstrap: str, topics: Sequence[str], progress: Callable[[int], None]) -> RawLog:
+async def read_now(bootstrap: str, topics: Sequence[str], progress: Callable[[int], None] = lambda _: None) -> RawLog:
+    """As `read`, in a loop that runs already. Raises KafkaError, RawLogError."""
     async with _consumer(bootstrap) as consumer:
         tps = await _partitions(consumer, topics)
         begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)

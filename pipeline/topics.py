@@ -1,6 +1,6 @@
 """Every topic, in one table. Names carry the version of their contract; the prefix is a setting."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 DAY_MS: Final = 86_400_000
@@ -47,6 +47,7 @@ TOPICS: Final = (
     _deleted("scores.v1", "score", 90),
     _deleted("alerts.v1", "alert", 90),
     _deleted("briefs.v1", "brief", 90),
+    replace(_compacted("redrives.v1", None), partitions=1),
     _compacted("state.resolve.v1", None),
     _compacted("state.journey.v1", None),
 )
@@ -54,6 +55,7 @@ BY_NAME: Final = {topic.name: topic for topic in TOPICS}
 SOURCES: Final = tuple(f"touchpoints.{c}.v1" for c in CHANNEL_TOPICS)
 RESOLVED: Final = "touchpoints.resolved.v1"
 REJECTED: Final = "rejected.v1"
+REDRIVES: Final = "redrives.v1"
 OUTPUTS: Final = {
     "customer_view": "customers.v1",
     "session": "sessions.v1",

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "replay": ("pipeline.cli.replay", "Produce touchpoints from a data set or a file."),
     "simulate": ("pipeline.cli.simulate", "Produce simulated touchpoints on all channels."),
     "customer": ("pipeline.cli.customer", "Show what is known of a customer."),
+    "rejected": ("pipeline.cli.rejected", "Show rejected records, and send them again when the fault is mended."),
     "reconcile": ("pipeline.cli.reconcile", "Account for every record: stored, rejected or duplicate."),
     "recompute": ("pipeline.cli.recompute", "Compute everything again from the raw topics and compare."),
     "topics": ("pipeline.cli.topics", "Compare the topics with the table of topics, and make missing ones."),

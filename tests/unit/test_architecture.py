@@ -21,6 +21,7 @@ KAFKA = {
     "pipeline/partitions.py",
     "pipeline/produce.py",
     "pipeline/rawlog.py",
+    "pipeline/redriver.py",
     "pipeline/standing.py",
     "pipeline/topics_admin.py",
     "processors/changelog.py",

@@ -1,0 +1,206 @@
+"""`touchstream rejected`: the rejected records, and sending them again when the fault is mended."""
+
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+
+from pipeline import crash, endpoints, redriver, rejected_rows
+from pipeline.cli.output import EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, as_json, err, fail, out, settings
+from pipeline.cli.rejected_text import content, lines, outcome, said, time_text
+from pipeline.codec import Decoder
+from pipeline.config import Settings
+from pipeline.events import Reason
+from pipeline.patch import Patch, PatchUnfit, patch_of
+from pipeline.rawlog import RawLogError
+from pipeline.redriver import RedriveFailed
+from pipeline.redrives import Place, place_of
+from pipeline.redriving import Outcome, Redriving
+from pipeline.rejected_rows import Wanted
+from pipeline.rules import registry_of
+from schemas.registry import RegistryUnavailable
+from sinks.clickhouse import ClickHouse, Refused, Unavailable
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Show rejected records, and send them again when the fault is mended.",
+)
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+OfReason = Annotated[str, typer.Option("--reason", help="Only those with this reason, such as scale_invalid.")]
+OfTopic = Annotated[
+    str, typer.Option("--topic", help="Only those that came from this topic, such as touchpoints.web.v1.")
+]
+OfStage = Annotated[str, typer.Option("--stage", help="Only those that this stage rejected: resolve, journey, sink.")]
+Since = Annotated[str, typer.Option("--since", help="Only those rejected since: 30m, 12h, 7d, or 2026-11-22T08:00Z.")]
+MOST: Final = 1_000_000
+_AGO: Final = re.compile(r"([1-9][0-9]{0,5})([mhd])")
+_UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+@app.command("list")
+def list_them(
+    *,
+    reason: OfReason = "",
+    topic: OfTopic = "",
+    stage: OfStage = "",
+    since: Since = "",
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many, newest first.")] = 20,
+    json: Json = False,
+) -> None:
+    """List rejected records, newest first, and whether they were sent again.
+
+    Example: touchstream rejected list --reason scale_invalid --since 12h
+    """
+    chosen = settings()
+    wanted = _wanted(chosen, reason, topic, stage, since)
+    with _working(chosen) as database:
+        total, found = rejected_rows.count(database, wanted), rejected_rows.find(database, wanted, limit)
+        known = redriver.ledger(chosen)
+    if json:
+        as_json({"count": total, "rejected": [said(one, known) for one in found]})
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("rejected at", "place", "stage", "reason", "field", "expected", "got", "sent again"):
+        table.add_column(heading)
+    for one in found:
+        again = time_text(known[one.place].at) if one.place in known else ""
+        table.add_row(
+            time_text(one.rejected_at), str(one.place), one.stage, one.reason, one.field, one.expected, one.got, again
+        )
+    out.print(table)
+    if total > len(found):
+        out.print(f"{len(found)} of {total:,}; --limit shows more".replace(",", " "))
+
+
+@app.command()
+def show(
+    place: Annotated[str, typer.Argument(help="topic-partition@offset, as `list` shows it.")], json: Json = False
+) -> None:
+    """Show one rejected record: why, its bytes, and its fields where they can be read. It may hold personal data.
+
+    Example: touchstream rejected show cx.touchpoints.web.v1-3@1204
+    """
+    chosen, where = settings(), _place(place)
+    with _working(chosen) as database:
+        found = rejected_rows.at(database, [where])
+        known = redriver.ledger(chosen)
+        decoder = Decoder("touchpoint", registry_of(chosen))
+        told = [{**said(one, known), **content(one, decoder)} for one in found]
+    if not told:
+        fail(f"no rejected record has come from {where}", EX_DATAERR)
+    if json:
+        as_json(told)
+        return
+    for one in told:
+        for name, value in one.items():
+            if value not in (None, ""):
+                out.print(f"{name:12} {value}", markup=False)
+
+
+@app.command()
+def redrive(
+    places: Annotated[
+        list[str] | None, typer.Argument(help="Places as `list` shows them; or say which by options.")
+    ] = None,
+    *,
+    reason: OfReason = "",
+    topic: OfTopic = "",
+    since: Since = "",
+    every: Annotated[bool, typer.Option("--all", help="Every record that resolve has rejected.")] = False,
+    patch: Annotated[Path | None, typer.Option(help="JSON Merge Patch for each record.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing, say what would come of it.")] = False,
+    json: Json = False,
+) -> None:
+    """Send rejected records to their topics again, each at most once, those alone that would now be taken.
+
+    Exit code 1 when some were not sent: they would be rejected again, or have been sent before.
+
+    Example: touchstream rejected redrive --reason scale_invalid --patch scale.json --dry-run
+    """
+    chosen = settings()
+    if bool(places) == bool(reason or topic or since or every):
+        fail("say which: places, or --reason, --topic, --since, or --all", EX_USAGE)
+    crash.arm(os.environ)
+    change, outcomes = _patch(patch), list[Outcome]()
+    with _working(chosen) as database, err.status("redrive: reading what was rejected") as status:
+
+        def hear(one: Outcome) -> None:
+            outcomes.append(one)
+            status.update(f"redrive: {len(outcomes):,} of {len(which):,}".replace(",", " "))
+
+        which = [_place(text) for text in places or []]
+        if not which:
+            wanted = _wanted(chosen, reason, topic, "resolve", since)
+            which = [one.place for one in rejected_rows.find(database, wanted, MOST)]
+        work = Redriving(chosen, database, change, lambda: int(time.time() * 1000), hear)
+        (work.look if dry_run else work.send)(which)
+    counts = Counter[str](one.status for one in outcomes)
+    if json:
+        as_json({"counts": dict(counts), "records": [outcome(one) for one in outcomes]})
+    else:
+        for line in lines(outcomes, counts):
+            out.print(line, markup=False)
+    if counts["unsendable"] or counts["sent_before"]:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _working(chosen: Settings) -> Iterator[ClickHouse]:
+    try:
+        database = ClickHouse(chosen)
+        try:
+            yield database
+        finally:
+            database.close()
+    except endpoints.NotRunning as error:
+        fail(str(error), EX_CONFIG)
+    except (RawLogError, RedriveFailed, Unavailable, Refused, RegistryUnavailable) as error:
+        fail(str(error), EX_UNAVAILABLE)
+
+
+def _wanted(chosen: Settings, reason: str, topic: str, stage: str, since: str) -> Wanted:
+    if reason and reason not in set(Reason):
+        fail(f"no such reason: {reason} (docs/rejections.md has them all)", EX_USAGE)
+    prefix = chosen.topic_prefix
+    full = topic if not topic or topic.startswith(prefix) else prefix + topic
+    return Wanted(reason, stage, full, _since(since))
+
+
+def _since(text: str) -> int:
+    if not text:
+        return 0
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return int(time.time() * 1000) - int(ago[1]) * _UNIT_MS[ago[2]]
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"{text!r} is no time: 30m, 12h, 7d, or 2026-11-22T08:00Z", EX_USAGE)
+    return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _place(text: str) -> Place:
+    try:
+        return place_of(text)
+    except ValueError as error:
+        fail(str(error), EX_USAGE)
+
+
+def _patch(path: Path | None) -> Patch | None:
+    if path is None:
+        return None
+    try:
+        return patch_of(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"cannot read the patch {path}: {error}", EX_USAGE)
+    except PatchUnfit as error:
+        fail(str(error), EX_DATAERR)

@@ -1,0 +1,61 @@
+"""How `touchstream rejected` tells of records, to people and as JSON."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pipeline.codec import Decoder
+from pipeline.events import Rejection
+from pipeline.redrives import Ledger, Rejected, attempt
+from pipeline.redriving import Outcome
+
+SHOWN_BYTES: Final = 256
+
+
+def said(one: Rejected, known: Ledger) -> dict[str, Any]:
+    """Everything about a rejected record but its bytes."""
+    again = known.get(one.place)
+    return {
+        "place": str(one.place),
+        "rejected_at": time_text(one.rejected_at),
+        "stage": one.stage,
+        "reason": one.reason,
+        "field": one.field,
+        "expected": one.expected,
+        "got": one.got,
+        "schema_id": one.schema_id,
+        "attempt": attempt(one.place, known),
+        "sent_again": time_text(again.at) if again else None,
+        "sent_to": str(again.to) if again else None,
+    }
+
+
+def content(one: Rejected, decoder: Decoder) -> dict[str, Any]:
+    """Its fields, or how its bytes begin where they are no touchpoint."""
+    record = decoder.decode(one.payload)
+    if not isinstance(record, Rejection):
+        return {"bytes": len(one.payload), "record": {name: v for name, v in record.items() if v not in (None, {}, [])}}
+    return {"bytes": len(one.payload), "begins_with": one.payload[:SHOWN_BYTES].hex()}
+
+
+def outcome(one: Outcome) -> dict[str, Any]:
+    """What became of one record."""
+    at, to = (time_text(one.at) if one.at else None), (str(one.to) if one.to else None)
+    return {"place": str(one.place), "status": one.status, "at": at, "to": to, "why": one.why}
+
+
+def lines(outcomes: list[Outcome], counts: Counter[str]) -> Iterator[str]:
+    """What became of records: a line for each that was not sent, and the counts."""
+    for one in outcomes:
+        if one.status == "unsendable":
+            yield f"{one.place} stays: {one.why}"
+        elif one.status == "sent_before" and one.at:
+            yield f"{one.place} was sent at {time_text(one.at)} to {one.to}"
+    words = {"sent": "sent", "sendable": "would be sent", "unsendable": "stay", "sent_before": "sent before"}
+    yield ", ".join(f"{counts[name]} {text}" for name, text in words.items() if counts[name]) or "none there"
+
+
+def time_text(ms: int) -> str:
+    """Milliseconds since epoch as ISO 8601, UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

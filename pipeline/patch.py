@@ -1,0 +1,59 @@
+"""A correction of touchpoints that were rejected, as a JSON Merge Patch (RFC 7396, 2014). Pure.
+
+`{"answer": {"scale_max": 10}, "campaign": null}` sets one field of the answer and empties another; a list is replaced as a whole.
+"""
+
+import json
+from typing import Any
+
+from pipeline.codec import Record
+from schemas.registry import load
+
+Patch = dict[str, Any]
+
+
+class PatchUnfit(ValueError):
+    """It is no patch of a touchpoint; says why."""
+
+
+def patch_of(text: str) -> Patch:
+    """The patch that a text says. Raises PatchUnfit for what is no JSON object or names a field that a touchpoint does not have."""
+    try:
+        found = json.loads(text, object_pairs_hook=_once)
+    except ValueError as error:
+        raise PatchUnfit(f"the patch is no JSON: {error}") from None
+    if not isinstance(found, dict) or not found:
+        raise PatchUnfit('the patch is no JSON object with fields, such as {"campaign": "spring"}')
+    _check(found, load("touchpoint")["fields"], "")
+    return found
+
+
+def patched(value: Any, patch: Any) -> Any:
+    """The value with the patch applied, which is itself left as it is. A null stays, as the field's own absence."""
+    if not isinstance(patch, dict):
+        return patch
+    base: Record = value if isinstance(value, dict) else {}
+    return base | {name: patched(base.get(name), change) for name, change in patch.items()}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise PatchUnfit(f"the patch has {', '.join(sorted(twice))} twice")
+    return dict(pairs)
+
+
+def _check(patch: Patch, fields: list[dict[str, Any]], place: str) -> None:
+    types = {field["name"]: field["type"] for field in fields}
+    for name, change in patch.items():
+        if name not in types:
+            raise PatchUnfit(f"a touchpoint has no field {place}{name}")
+        inner = _record_in(types[name])
+        if inner is not None and isinstance(change, dict):
+            _check(change, inner["fields"], f"{place}{name}.")
+
+
+def _record_in(kind: Any) -> dict[str, Any] | None:
+    branches = kind if isinstance(kind, list) else [kind]
+    return next((one for one in branches if isinstance(one, dict) and one["type"] == "record"), None)

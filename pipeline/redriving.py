@@ -1,0 +1,89 @@
+"""From places of rejected records to what became of each: read from the tables, judged, sent again or not."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline import redriver, rejected_rows
+from pipeline.codec import Decoder
+from pipeline.config import Settings
+from pipeline.patch import Patch
+from pipeline.redrives import Judge, Place, Redriven, Rejected, Sendable, Unsendable
+from pipeline.rules import admission_of, codec_of, registry_of
+from pipeline.topics import SOURCES
+from processors.resolve import STAGE
+from sinks.clickhouse import ClickHouse
+
+Clock = Callable[[], int]
+Status = Literal["sent", "sendable", "sent_before", "unsendable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one record; `at` and `to` of the one time that it was sent, `why` it cannot be."""
+
+    place: Place
+    status: Status
+    at: int | None = None
+    to: Place | None = None
+    why: str = ""
+
+
+def judge_of(settings: Settings) -> Judge:
+    """How this installation judges records now. Raises OSError when its secret cannot be kept."""
+    registry = registry_of(settings)
+    subject = f"{settings.topic_prefix}{SOURCES[0]}-value"
+    encoder = codec_of(settings).encoder("touchpoint", registry, subject)
+    return Judge(admission_of(settings, registry), Decoder("touchpoint", registry), encoder)
+
+
+class Redriving:
+    """Sends the records at some places again, or tells what would come of it. `hear` gets the outcome of each."""
+
+    def __init__(
+        self, settings: Settings, database: ClickHouse, patch: Patch | None, now: Clock, hear: Callable[[Outcome], None]
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._judge = judge_of(settings)
+        self._patch = patch
+        self._now = now
+        self._hear = hear
+
+    def send(self, places: Sequence[Place]) -> None:
+        """Each at most once, ever. Raises RedriveFailed, NotRunning, RawLogError, Unavailable, Refused, RegistryUnavailable."""
+        redriver.redrive(self._settings, self._sendable(places), self._now, self._sent)
+
+    def look(self, places: Sequence[Place]) -> None:
+        """Send nothing. Raises as `send` does."""
+        known = redriver.ledger(self._settings)
+        for chunk in self._sendable(places):
+            for one in chunk:
+                before = known.get(one.place)
+                if before:
+                    self._sent(one.place, before, now=False)
+                else:
+                    self._hear(Outcome(one.place, "sendable"))
+
+    def _sent(self, place: Place, one: Redriven, now: bool) -> None:
+        self._hear(Outcome(place, "sent" if now else "sent_before", one.at, one.to))
+
+    def _sendable(self, places: Sequence[Place]) -> Iterator[list[Sendable]]:
+        for first in range(0, len(places), redriver.TOGETHER):
+            wanted = list(dict.fromkeys(places[first : first + redriver.TOGETHER]))
+            found = _by_place(rejected_rows.at(self._database, wanted))
+            judged = [self._judged(place, found.get(place)) for place in wanted]
+            for one in judged:
+                if isinstance(one, Unsendable):
+                    self._hear(Outcome(one.place, "unsendable", why=one.why))
+            yield [one for one in judged if isinstance(one, Sendable)]
+
+    def _judged(self, place: Place, one: Rejected | None) -> Sendable | Unsendable:
+        if one is None:
+            return Unsendable(place, "no rejected record has come from there")
+        return self._judge.of(one, self._patch, self._now())
+
+
+def _by_place(rows: list[Rejected]) -> dict[Place, Rejected]:
+    """One for each place: that of the stage whose records go back, where several have rejected it."""
+    return {row.place: row for row in sorted(rows, key=lambda row: row.stage == STAGE)}

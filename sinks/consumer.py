@@ -30,8 +30,6 @@ POLL_MS: Final = 50
 BACK_OFF_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 # Between two rounds the sink polls, lest the group takes it for dead.
 ROUND_S: Final = 30.0
-# On the way out: plan and insert what is left, and commit the offset after it.
-LAST_ROUNDS: Final = 2
 CLOSE_MS: Final = 1000
 USUAL_TOLERANCE: Final = Tolerance()
 
@@ -83,9 +81,12 @@ class Sink:
             self._consumer.subscribe(self._reader.topics, listener=Listener(self._changes, self._consumer))
             while not stopping():
                 self._step()
-            for _ in range(LAST_ROUNDS):
+            for linger_ms in (
+                0,
+                None,
+            ):  # plan and insert what is left, then commit what comes after it, and no plan more
                 if not self._failures:
-                    self._flush(time.monotonic(), everything=True)
+                    self._flush(linger_ms)
         finally:
             self._rejected.close()
             self._consumer.close(timeout_ms=CLOSE_MS)
@@ -133,12 +134,12 @@ class Sink:
             polled = {tp: records for tp, records in polled.items() if tp not in change.assigned}
         for tp, records in polled.items():
             pending = self._pending.get(unit_of(*tp))
-            if pending is not None:  # not taken away since it was fetched
+            if pending is not None and tp.partition in pending.records:  # not taken away since it was fetched
                 pending.records[tp.partition] += records
         if polled:
             crash.here("sink", "fetched")
         if not waiting:
-            self._flush(time.monotonic())
+            self._flush(self._limits.linger_ms)
 
     def _busy(self) -> bool:
         return any(p.progress.action and not any(map(p.lacks, p.records)) for p in self._pending.values())
@@ -146,13 +147,8 @@ class Sink:
     def _hold_back(self, *, waiting: bool) -> None:
         """Fetch nothing while waiting, nor where two inserts' worth of records are held or the offset is not known yet; while
         inserts fail no more than their plans need, so that the rest stays on Kafka."""
-        held = set() if not waiting else set(self._consumer.assignment())
-        failing = self._failures and self._full()
-        for tp in self._consumer.assignment():
-            pending = self._pending.get(unit_of(*tp))
-            enough = pending is None or failing or len(pending) >= 2 * self._limits.records
-            if enough and not (pending and pending.lacks(tp.partition)):
-                held.add(tp)
+        failing = bool(self._failures and self._full())
+        held = {tp for tp in self._consumer.assignment() if waiting or not self._wants(tp, failing=failing)}
         paused = self._consumer.paused()
         try:
             self._consumer.pause(*held - paused)
@@ -160,15 +156,24 @@ class Sink:
         except KeyError as taken:
             logger.debug("%s was taken away meanwhile", taken)
 
+    def _wants(self, tp: TopicPartition, *, failing: bool) -> bool:
+        pending = self._pending.get(unit_of(*tp))
+        if pending is None or tp.partition not in pending.records:
+            return False
+        return pending.lacks(tp.partition) or not (failing or len(pending) >= 2 * self._limits.records)
+
     def _full(self) -> bool:
         pending = self._pending.values()
         return (
             sum(map(len, pending)) >= self._limits.records or sum(p.size() for p in pending) >= self._names.fetch_bytes
         )
 
-    def _flush(self, now: float, *, everything: bool = False) -> None:
+    def _flush(self, linger_ms: int | None) -> None:
+        """Plan what is due after so long, nothing at None; commit, insert, reject."""
+        now = time.monotonic()
         try:
-            self._plan(now, everything=everything)
+            if linger_ms is not None:
+                self._plan(now, replace(self._limits, linger_ms=linger_ms))
             self._commit_all()
             if self._insert_all() or self._rejected_all():
                 self._recovered()
@@ -177,10 +182,10 @@ class Sink:
             # the group has moved on, the rebalance that follows takes everything out of our hands.
             self._back_off(now, trouble)
 
-    def _plan(self, now: float, *, everything: bool) -> None:
+    def _plan(self, now: float, limits: Limits) -> None:
         for pending in self._pending.values():
             if pending.progress.free:
-                due = pending.due(now, replace(self._limits, linger_ms=0) if everything else self._limits)
+                due = pending.due(now, limits)
                 if due:
                     pending.heard(Due(due))
                     pending.planned_at = now
@@ -245,12 +250,13 @@ class Sink:
             pending.heard(Done())
 
     def _store(self, table: Table, data: list[list[Any]], token: str) -> None:
-        began = time.monotonic()
+        began, rows = time.monotonic(), len(data[0])
+        oldest = None if table.arrived_at is None else min(data[table.arrived_at])
         self.meter.inserting(table.name)
         self._database.insert(table.name, table.columns, data, token)
-        self.meter.inserted(table.name, len(data[0]), time.monotonic() - began)
-        if table.arrived_at is not None:
-            self.meter.queryable(time.time() - min(data[table.arrived_at]) / 1000)
+        self.meter.inserted(table.name, rows, time.monotonic() - began)
+        if oldest is not None:
+            self.meter.queryable(time.time() - oldest / 1000)
 
     def _rejected_all(self) -> bool:
         doing = {unit: p.progress.action for unit, p in self._pending.items() if isinstance(p.progress.action, Reject)}

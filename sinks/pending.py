@@ -28,11 +28,9 @@ class Pending:
 
     def lacks(self, partition: int) -> bool:
         """The plan reaches further in this partition than what has been fetched."""
-        doing, records = self.progress.action, self.records[partition]
-        ends = (
-            [one.last for one in doing.plan.ranges if one.partition == partition] if isinstance(doing, Insert) else []
-        )
-        return bool(ends) and (not records or records[-1].offset < ends[0])
+        doing, records = self.progress.action, self.records.get(partition)
+        ranges = doing.plan.ranges if isinstance(doing, Insert) else ()
+        return any(one.partition == partition and (not records or records[-1].offset < one.last) for one in ranges)
 
     @property
     def has_passed_records(self) -> bool:

@@ -26,8 +26,8 @@ Sent = Callable[[Place, Redriven, bool], None]
 
 
 class RedriveFailed(Exception):
-    """Kafka does not answer, or another redrive has begun. What was told as sent was sent. Of the rest nothing was, but for the last
-    transaction where Kafka fell silent over it: the next redrive finds out, and sends nothing twice."""
+    """Kafka does not answer, or another redrive has begun. What was told as sent was sent. Of the rest nothing was, but for the
+    last transaction where Kafka fell silent over it: the next redrive finds out, and sends nothing twice."""
 
 
 def ledger(settings: Settings) -> Ledger:
@@ -52,7 +52,9 @@ def redrive(
     except (ProducerFenced, IllegalOperation) as error:
         raise RedriveFailed("another redrive has begun; begin again when it is done") from error
     except (KafkaError, OSError) as error:
-        raise RedriveFailed(f"Kafka at {endpoints.kafka(settings)} does not answer: {error}; begin again when it does, nothing is sent twice") from error
+        raise RedriveFailed(
+            f"Kafka at {endpoints.kafka(settings)} does not answer: {error}; begin again when it does, nothing is sent twice"
+        ) from error
 
 
 class _Redrive:

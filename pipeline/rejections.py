@@ -72,15 +72,16 @@ The topic's headers are those that dead-letter tools for Kafka Connect read (`__
 `cx.attempt` besides.
 
 ## Looking at them, and sending them again
-`touchstream rejected list` shows the newest (`--reason`, `--topic`, `--stage`, `--since 12h`), `touchstream rejected show PLACE` one of them
-with its fields, which may be personal.
+`touchstream rejected list` shows the newest (`--reason`, `--topic`, `--stage`, `--since 12h`), `touchstream rejected show
+PLACE` one of them with its fields, which may be personal.
 
-When the fault is mended, `touchstream rejected redrive` sends records to their topics again: some by their places, or all of a `--reason`,
-`--topic` or time, or `--all`. Each is judged by the rules of now first; what would be rejected again stays, and is named with its reason. With
-`--patch FILE` each is corrected on its way, by a JSON Merge Patch such as `{{"answer": {{"scale_min": 0, "scale_max": 10}}}}`. `--dry-run` says
-what would come of it. Only what the stage `resolve` rejected goes back.
+When the fault is mended, `touchstream rejected redrive` sends records to their topics again: some by their places, or all of
+a `--reason`, `--topic` or time, or `--all`. Each is judged by the rules of now first; what would be rejected again stays, and
+is named with its reason. With `--patch FILE` each is corrected on its way, by a JSON Merge Patch such as `{{"answer":
+{{"scale_min": 0, "scale_max": 10}}}}`. `--dry-run` says what would come of it. Only what the stage `resolve` rejected goes
+back.
 
-**Each record goes back at most once**, however often it is asked for, and wherever the command is killed: it and its entry on `redrives.v1`
-are one transaction. Asked for again, the command says when it was sent, and to where. It is a new record there: rejected again, it can be
-redriven again. `reconcile` counts the old one as rejected and the new one as what has become of it.
+**Each record goes back at most once**, however often it is asked for, and wherever the command is killed: it and its entry on
+`redrives.v1` are one transaction. Asked for again, the command says when it was sent, and to where. It is a new record there:
+rejected again, it can be redriven again. `reconcile` counts the old one as rejected and the new one as what has become of it.
 """

@@ -29,6 +29,7 @@ class Workload(StrEnum):
     pipeline = "pipeline"
     restore = "restore"
     state = "state"
+    failover = "failover"
     hotkey = "hotkey"
     guarantees = "guarantees"
     all = "all"
@@ -68,8 +69,8 @@ def bench(
     """Measure touchstream on this machine.
 
     core: the stages' own work, in process. peers: the reference job beside Faust, Quix Streams, Bytewax and Kafka Streams, equal
-    answers first. journey, path, sink, pipeline, restore (and state, the same), hotkey, guarantees: one by one. all: everything
-    but core. Raw results go to --out; tests/bench/README.md says what each figure means.
+    answers first. journey, path, sink, pipeline, restore (and state, the same), failover, hotkey, guarantees: one by one. all:
+    everything but core. Raw results go to --out; tests/bench/README.md says what each figure means.
 
     Examples: touchstream bench  ·  touchstream bench peers --quick  ·  touchstream bench pipeline --rate 5000 --seconds 30
     """

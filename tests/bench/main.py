@@ -15,7 +15,7 @@ from pipeline.endpoints import NotRunning
 from pipeline.supervisor import StartFailed
 from tests.bench.broker import BenchFailed
 from tests.bench.session import Bench, Options, keep
-from tests.bench.workloads import peers, pipeline, restore, sink, stages
+from tests.bench.workloads import failover, peers, pipeline, restore, sink, stages
 
 __all__ = ["WORKLOADS", "BenchFailed", "Options", "measure"]
 WORKLOADS: Final[dict[str, Callable[[Bench], None]]] = {
@@ -26,11 +26,12 @@ WORKLOADS: Final[dict[str, Callable[[Bench], None]]] = {
     "pipeline": pipeline.run,
     "restore": restore.run,
     "state": restore.run,
+    "failover": failover.run,
     "hotkey": stages.hotkey,
     "guarantees": stages.guarantees,
 }
 # `peers` holds journey and path, and restore tells the state's size.
-ALL: Final = ("peers", "sink", "pipeline", "restore", "hotkey", "guarantees")
+ALL: Final = ("peers", "sink", "pipeline", "restore", "failover", "hotkey", "guarantees")
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:

@@ -124,7 +124,15 @@ def restored(runs: list[Run]) -> str:
     return "\n" + table(headings, rows)
 
 
-SECTIONS: Final = {"sink": sunk, "pipeline": piped, "restore": restored, "state": restored}
+def failed_over(runs: list[Run]) -> str:
+    """How long after a kill the tables go on."""
+    rows = [
+        [system, figure((run["seconds"] for run in mine), 2)] for (system,), mine in grouped(runs, "system").items()
+    ]
+    return "\n" + table(["", "seconds until the tables go on"], rows)
+
+
+SECTIONS: Final = {"sink": sunk, "pipeline": piped, "restore": restored, "state": restored, "failover": failed_over}
 
 
 def written(files: list[dict[str, Any]]) -> str:

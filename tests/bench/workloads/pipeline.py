@@ -40,11 +40,11 @@ SEEN_SQL: Final = (
 def run(bench: Bench) -> None:
     """Latency at the given rate in every round, then the highest rate."""
     home = bench.options.out / f"pipeline-{time.time_ns()}"
-    with _installation(home) as settings:
+    with installation(home) as settings:
         bench.say("the whole of touchstream runs; warming up")
-        _trial(bench, settings, *WARM_UP)
+        trial(bench, settings, *WARM_UP)
         for number in range(bench.options.rounds):
-            found = _trial(bench, settings, bench.options.rate, bench.options.seconds)
+            found = trial(bench, settings, bench.options.rate, bench.options.seconds)
             bench.record("pipeline latency", {**found, "round": number + 1})
         _bisect(bench, settings)
 
@@ -52,7 +52,7 @@ def run(bench: Bench) -> None:
 def _bisect(bench: Bench, settings: Settings) -> None:
     good, bad, rate = 0.0, HIGHEST_RATE, FIRST_RATE
     for step in range(bench.options.steps):
-        found = _trial(bench, settings, rate, bench.options.seconds)
+        found = trial(bench, settings, rate, bench.options.seconds)
         bench.record("pipeline rate", {**found, "step": step + 1})
         good, bad = (rate, bad) if found["flat"] else (good, rate)
         rate = 2 * rate if bad == HIGHEST_RATE else round((good + bad) / 2, -2)
@@ -62,7 +62,8 @@ def _bisect(bench: Bench, settings: Settings) -> None:
 
 
 @contextmanager
-def _installation(home: Path) -> Iterator[Settings]:
+def installation(home: Path) -> Iterator[Settings]:
+    """The whole of touchstream, running in a home of its own. Raises BenchFailed."""
     home.mkdir(parents=True)
     environment = broker.environment(home)
     started = subprocess.run(
@@ -76,7 +77,7 @@ def _installation(home: Path) -> Iterator[Settings]:
         subprocess.run(broker.touchstream("down"), env=environment, capture_output=True, check=False)
 
 
-def _trial(bench: Bench, settings: Settings, rate: float, seconds: float) -> dict[str, Any]:
+def trial(bench: Bench, settings: Settings, rate: float, seconds: float) -> dict[str, Any]:
     """One trial: latencies of its probes, whether they stayed flat, and processor time by process."""
     name, before = uuid.uuid4().hex[:8], load()
     status = supervisor.status(settings) or {"processes": []}

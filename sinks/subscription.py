@@ -16,6 +16,7 @@ from sinks.assignment import shared_out
 from sinks.fetched import FetchedRecords
 
 METADATA_MS: Final = 30_000
+LEAST_WAIT_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,18 @@ def connect(names: SinkNames) -> Any:
         heartbeat_interval_ms=int(names.session_timeout_s * 1000 / 3),
     )
     consumer._fetcher.PartitionRecords = FetchedRecords
+    unhurry(consumer._coordinator)
     return consumer
+
+
+def unhurry(coordinator: Any) -> None:
+    """Have a poll wait for records for a moment, whatever else is due.
+
+    While a heartbeat waits for its answer kafka-python takes the next one for due at once. It then polls without a pause, and each
+    poll leaves a callback with the fetch that waits as well: a broker that falls silent for 30 seconds would cost 700 MB.
+    """
+    due = coordinator.time_to_next_poll
+    coordinator.time_to_next_poll = lambda: max(due(), LEAST_WAIT_S)
 
 
 class Listener(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -94,7 +94,7 @@ def intended(event_id: str) -> int:
 
 
 def flat(latencies: list[tuple[float, float]], seconds: float) -> bool:
-    """Whether latency did not grow: its median in the last third is at most half again, and 0.3 s, above that of the third before.
+    """Whether latency did not grow: its median in the last third is at most a tenth and 0.3 s above that of the third before.
 
     `latencies` are (intended time in seconds after the beginning, latency in seconds).
     """
@@ -104,4 +104,4 @@ def flat(latencies: list[tuple[float, float]], seconds: float) -> bool:
     if not thirds[1] or not thirds[2]:
         return False
     middle, last = (sorted(third)[len(third) // 2] for third in thirds[1:])
-    return last <= 1.5 * middle + 0.3
+    return last <= 1.1 * middle + 0.3

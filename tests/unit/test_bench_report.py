@@ -70,9 +70,9 @@ def test_probes_say_when_they_were_meant_to_be_sent() -> None:
     assert probes.intended(probes.probe_id("abc", 1_767_225_600_123, 7)) == 1_767_225_600_123
 
 
-@pytest.mark.parametrize(("last", "steady"), [(0.4, True), (0.7, True), (2.0, False)])
+@pytest.mark.parametrize(("last", "steady"), [(0.4, True), (0.6, True), (0.7, False), (2.0, False)])
 def test_latency_is_flat_when_it_does_not_grow(last: float, steady: bool) -> None:
-    """Half again and 0.3 s more are noise."""
+    """A tenth and 0.3 s more are noise."""
     latencies = [(float(n), 0.3 if n < 20 else last) for n in range(30)]
     assert probes.flat(latencies, 30.0) is steady
     assert not probes.flat([], 30.0)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline import supervisor
+from pipeline import endpoints, lag, supervisor
 from pipeline.config import Settings
 from pipeline.keys import Keyring
 from sinks.clickhouse import ClickHouse
@@ -26,6 +26,10 @@ from tests.bench.stats import percentile
 
 POLL_S: Final = 0.1
 DRAIN_S: Final = 30.0
+IDLE_S: Final = 300.0
+# A rate is sustained when every stage is done so long after the last record: a share of the trial, and what looking takes.
+MOST_DRAIN_SHARE: Final = 0.1
+MOST_DRAIN_S: Final = 3.0
 FIRST_RATE: Final = 4000.0
 HIGHEST_RATE: Final = 64_000.0
 MOST_BEHIND_S: Final = 1.0
@@ -94,6 +98,7 @@ def trial(bench: Bench, settings: Settings, rate: float, seconds: float) -> dict
         meter.__enter__()
     try:
         seen, summary = _watched(settings, sender, name)
+        drained_s = _drained(settings) - summary["began"] - summary["took_s"]
     finally:
         broker.stop(sender)
         for meter in meters.values():
@@ -103,7 +108,7 @@ def trial(bench: Bench, settings: Settings, rate: float, seconds: float) -> dict
         "system": "touchstream, whole pipeline",
         "rate": rate,
         "trial_seconds": seconds,
-        **_figures(seen, summary, seconds),
+        **_figures(seen, {**summary, "drained_s": drained_s}, seconds),
         "cpu_by_process": {process: round(meter.cpu(*window), 2) for process, meter in meters.items()},
         "load_before": before,
     }
@@ -115,8 +120,19 @@ def _figures(seen: dict[str, float], summary: dict[str, Any], seconds: float) ->
     latencies = [(probes.intended(name) / 1000 - begin, at - probes.intended(name) / 1000) for name, at in seen.items()]
     plain = [latency for _, latency in latencies] or [float("inf")]
     steady = probes.flat(latencies, seconds) and sent == len(seen) and summary["behind_s"] <= MOST_BEHIND_S
+    steady = steady and summary["drained_s"] <= MOST_DRAIN_SHARE * seconds + MOST_DRAIN_S
     shares = {f"p{share * 100:g}_s": round(percentile(plain, share), 3) for share in (0.5, 0.99, 0.999)}
-    return {"probes": sent, "probes_seen": len(seen), **shares, "behind_s": summary["behind_s"], "flat": steady}
+    rest = {"behind_s": summary["behind_s"], "drained_s": round(summary["drained_s"], 1)}
+    return {"probes": sent, "probes_seen": len(seen), **shares, **rest, "flat": steady}
+
+
+def _drained(settings: Settings) -> float:
+    """When no stage is behind any more, journey and sink neither; seconds since epoch. Raises LagUnknown, BenchFailed."""
+    deadline = time.monotonic() + IDLE_S
+    while any(one.lag for one in lag.measure(endpoints.kafka(settings), settings).values()):
+        if time.monotonic() > deadline:
+            raise BenchFailed(f"the stages are behind for more than {IDLE_S:g} s after the last record")
+    return time.time()
 
 
 def _watched(settings: Settings, sender: "subprocess.Popen[str]", name: str) -> tuple[dict[str, float], dict[str, Any]]:

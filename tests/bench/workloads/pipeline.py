@@ -30,7 +30,6 @@ IDLE_S: Final = 300.0
 # A rate is sustained when every stage is done so long after the last record: a share of the trial, and what looking takes.
 MOST_DRAIN_SHARE: Final = 0.1
 MOST_DRAIN_S: Final = 3.0
-FIRST_RATE: Final = 4000.0
 HIGHEST_RATE: Final = 64_000.0
 MOST_BEHIND_S: Final = 1.0
 # A burst before anything is measured: classes loaded, tables with parts, lanes open.
@@ -54,7 +53,7 @@ def run(bench: Bench) -> None:
 
 
 def _bisect(bench: Bench, settings: Settings) -> None:
-    good, bad, rate = 0.0, HIGHEST_RATE, FIRST_RATE
+    good, bad, rate = 0.0, HIGHEST_RATE, bench.options.rate
     for step in range(bench.options.steps):
         found = trial(bench, settings, rate, bench.options.seconds)
         bench.record("pipeline rate", {**found, "step": step + 1})

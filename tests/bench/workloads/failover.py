@@ -6,8 +6,6 @@ Everything runs under `touchstream up`, with a steady load; the supervisor start
 import itertools
 import os
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from typing import Any, Final
@@ -19,7 +17,7 @@ from tests.bench import broker
 from tests.bench.broker import BenchFailed
 from tests.bench.machine import load
 from tests.bench.session import Bench
-from tests.bench.workloads.pipeline import WARM_UP, installation, trial
+from tests.bench.workloads.pipeline import WARM_UP, installation, sending, trial
 
 RATE: Final = 1000.0
 SECONDS: Final = 30
@@ -43,14 +41,8 @@ def run(bench: Bench) -> None:
 
 
 def _killed(bench: Bench, settings: Settings, process: str) -> dict[str, Any]:
-    name, before = uuid.uuid4().hex[:8], load()
-    arguments = [str(RATE), str(SECONDS), name, str(bench.options.seed)]
-    sender = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.sender", *arguments],
-        env=broker.environment(settings.home),
-        stdout=subprocess.DEVNULL,
-    )
-    database = ClickHouse(settings)
+    before, database = load(), ClickHouse(settings)
+    sender = sending(settings, RATE, SECONDS, (uuid.uuid4().hex[:8], bench.options.seed))
     try:
         began = time.time()
         _shown(database, process, began)

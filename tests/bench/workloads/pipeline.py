@@ -80,19 +80,24 @@ def installation(home: Path) -> Iterator[Settings]:
         subprocess.run(broker.touchstream("down"), env=environment, capture_output=True, check=False)
 
 
+def sending(settings: Settings, rate: float, seconds: float, run: tuple[str, int]) -> "subprocess.Popen[str]":
+    """A process that sends touchpoints at a rate; `run` is the run's name and seed."""
+    arguments = [str(rate), str(seconds), *map(str, run)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.sender", *arguments],
+        env=broker.environment(settings.home),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
 def trial(bench: Bench, settings: Settings, rate: float, seconds: float) -> dict[str, Any]:
     """One trial: latencies of its probes, whether they stayed flat, and processor time by process."""
     name, before = uuid.uuid4().hex[:8], load()
     status = supervisor.status(settings) or {"processes": []}
     pids = {one["name"]: int(one["pid"]) for one in status["processes"] if one["pid"]}
     meters = {process: Meter([pid]) for process, pid in pids.items() if tree(pid)}
-    arguments = [str(rate), str(seconds), name, str(bench.options.seed)]
-    sender = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.sender", *arguments],
-        env=broker.environment(settings.home),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    sender = sending(settings, rate, seconds, (name, bench.options.seed))
     for meter in meters.values():
         meter.__enter__()
     try:

@@ -39,10 +39,9 @@ def count(database: ClickHouse, wanted: Wanted) -> int:
     return int(found[0][0])
 
 
-def find(database: ClickHouse, wanted: Wanted, limit: int, *, whole: bool = False) -> list[Rejected]:
-    """The newest ones, up to `limit`; with key and bytes where `whole`. Raises Unavailable, Refused."""
-    own = ", key, payload" if whole else ", '', ''"
-    sql = f"SELECT {_COLUMNS}{own} FROM rejected FINAL WHERE {_WHERE} {_ORDER} LIMIT %(limit)s"
+def find(database: ClickHouse, wanted: Wanted, limit: int) -> list[Rejected]:
+    """The newest ones, up to `limit`, without key and bytes. Raises Unavailable, Refused."""
+    sql = f"SELECT {_COLUMNS}, '', '' FROM rejected FINAL WHERE {_WHERE} {_ORDER} LIMIT %(limit)s"
     return [_rejected(row) for row in database.query(sql, {**wanted.parameters(), "limit": limit})]
 
 

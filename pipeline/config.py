@@ -65,6 +65,20 @@ class Settings(BaseSettings):
         0, ge=0, le=65535, description="Port of the board and the API; 0: a free one, 8400 if it is."
     )
 
+    intake_host: str = Field("127.0.0.1", description="Address that the intake listens on.")
+    intake_port: int = Field(0, ge=0, le=65535, description="Port of the intake; 0: a free one, 8401 if it is.")
+    intake_keys: Path | None = Field(None, description="File of the sources' keys; none: intake_keys.json in home.")
+    intake_timeout_s: float = Field(
+        10.0, gt=0, le=300, description="Seconds until a request is answered 503 that Kafka has not acknowledged."
+    )
+    intake_body_bytes: int = Field(8 << 20, ge=1024, le=64 << 20, description="Largest body of a request.")
+    intake_event_bytes: int = Field(512 << 10, ge=1024, le=900 << 10, description="Largest event.")
+    intake_events: int = Field(10_000, ge=1, le=100_000, description="Most events of one request.")
+    intake_waiting_mb: int = Field(
+        64, ge=1, description="Megabytes that may wait for Kafka at once; beyond that requests are answered 503."
+    )
+    strict_touchpoints: bool = Field(False, description="Reject event types that schemas/catalogue.toml does not list.")
+
     codec: Literal["auto", "fastavro", "arrow"] = Field(
         "auto", description="What reads and writes Avro: arrow is the fast one, auto takes it where it is installed."
     )
@@ -95,8 +109,8 @@ class Settings(BaseSettings):
     metrics_port: int = Field(
         0,
         ge=0,
-        le=65532,
-        description="Port of resolve's metrics; journey, sink and probe take the next ones; 0: free ones.",
+        le=65531,
+        description="Port of resolve's metrics; journey, sink, probe and intake take the next ones; 0: free ones.",
     )
     watchdog_s: float = Field(
         60.0, ge=0, description="A process that has work and does none for so long ends, to be started again; 0: never."

@@ -7,12 +7,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+from pipeline.producer import abandon, connect, idempotent
 
 _BATCH_BYTES: Final = 256 * 1024
 _LINGER_S: Final = 0.02
-_RETRY_S: Final = 0.2
 Address = tuple[str, int]
 """A topic's full name and a partition."""
 
@@ -39,20 +39,11 @@ class Delivery:
         self._waiting: deque[tuple[float, asyncio.Future[Any]]] = deque()
 
     async def __aenter__(self) -> Self:
-        self._kafka = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
-            client_id="touchstream",
-            enable_idempotence=True,
-            acks="all",
-            compression_type="zstd",
-            max_batch_size=_BATCH_BYTES,
-            # aiokafka also gives a batch up that has waited so long for its partition to have a leader again.
-            request_timeout_ms=int(1000 * self._timeout_s),
-        )
+        self._kafka = idempotent(self._bootstrap, self._timeout_s, _BATCH_BYTES)
         try:
             await self._connect()
         except BaseException:
-            await self._abandon()
+            await abandon(self._kafka)
             raise
         self._lingering = asyncio.create_task(self._linger())
         return self
@@ -67,7 +58,7 @@ class Delivery:
             self._lingering.cancel()
             self._settle()
             if self._waiting or self._failed:
-                await self._abandon()
+                await abandon(self._kafka)
             else:
                 await self._kafka.stop()
 
@@ -155,24 +146,9 @@ class Delivery:
     async def _connect(self) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):
-                while True:
-                    try:
-                        await self._kafka.start()
-                        return
-                    except KafkaError:
-                        await asyncio.sleep(_RETRY_S)
+                await connect(self._kafka)
         except TimeoutError:
             self._fail(f"no Kafka answered at {self._bootstrap} for {self._timeout_s:g} s")
-
-    async def _abandon(self) -> None:
-        """Stop without waiting for Kafka: an idempotent client's own stop() retries what is left for ever."""
-        self._kafka._closed = True
-        sender = self._kafka._sender.sender_task
-        for _ in range(2):  # the second cancellation reaches the requests that the first one waits for
-            if sender is not None and not sender.done():
-                sender.cancel()
-                await asyncio.wait([sender], timeout=_RETRY_S)
-        await self._kafka.client.close()
 
     def _error(self, what: str) -> ProduceError:
         open_ones = self.sent - self.acknowledged

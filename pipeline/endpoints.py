@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pipeline.config import Settings
@@ -14,11 +14,12 @@ class NotRunning(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Addresses as host:port, `serve` as a URL; empty where nothing is known."""
+    """Addresses as host:port, `serve` and `intake` as URLs; empty where nothing is known."""
 
     kafka: str = ""
     clickhouse: str = ""
     serve: str = ""
+    intake: str = ""
 
 
 def path(settings: Settings) -> Path:
@@ -41,8 +42,10 @@ def known(settings: Settings) -> Endpoints:
         noted = Endpoints(**json.loads(path(settings).read_text()))
     except FileNotFoundError:
         noted = Endpoints()
-    return Endpoints(
-        settings.kafka_bootstrap or noted.kafka, settings.clickhouse_address or noted.clickhouse, noted.serve
+    return replace(
+        noted,
+        kafka=settings.kafka_bootstrap or noted.kafka,
+        clickhouse=settings.clickhouse_address or noted.clickhouse,
     )
 
 

@@ -50,10 +50,11 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A record that is not a touchpoint."""
+    """A record that is not a touchpoint, and what of it could be read."""
 
     raw: Raw
     why: Rejection
+    record: Record | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,12 @@ def fates(records: Iterable[Raw], rules: Rules) -> Iterator[Fate]:
     for raw in _in_order(records):
         verdict = admit(raw, seen[raw.origin.topic, raw.origin.partition], rules.admission)
         if isinstance(verdict, Rejection):
-            yield Refused(raw, verdict)
+            record = rules.admission.decoder.decode(raw.value)
+            yield Refused(raw, verdict, None if isinstance(record, Rejection) else record)
         elif isinstance(verdict, Admitted):
-            record = {**verdict.record, **added(verdict.resolved)}
-            cells.add(people[record["person"]][record["cell"]], touch_of(record), rules.policy)
-            yield Stored(record)
+            whole = {**verdict.record, **added(verdict.resolved)}
+            cells.add(people[whole["person"]][whole["cell"]], touch_of(whole), rules.policy)
+            yield Stored(whole)
         else:
             yield Repeated(raw.origin)
     for person, held in people.items():

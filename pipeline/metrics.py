@@ -216,6 +216,36 @@ SERVE_WATCHERS: Final = Series(
     "touchstream_serve_watchers", "gauge", "Pages open on the board.", "Each adds to what the board asks."
 )
 
+INTAKE_EVENTS: Final = Series(
+    "touchstream_intake_events",
+    "counter",
+    "Events of sources by verdict: accepted, duplicate, rejected. All of them are stored.",
+    "The share of `rejected` grows: that source sends what is not a touchpoint.",
+    ("source", "verdict"),
+)
+INTAKE_REQUESTS: Final = Series(
+    "touchstream_intake_requests",
+    "counter",
+    "Requests answered, by HTTP status.",
+    "503: Kafka does not acknowledge, senders try again. 401, 403: a key that is wrong or has expired. 429: too much of a source.",
+    ("status",),
+)
+INTAKE_REQUEST_SECONDS: Final = Series(
+    "touchstream_intake_request_seconds",
+    "histogram",
+    "Time until a request with events was answered, which is when Kafka has acknowledged them.",
+    "It rises with a slow broker.",
+)
+INTAKE_WAITING_BYTES: Final = Series(
+    "touchstream_intake_waiting_bytes",
+    "gauge",
+    "Bytes that wait for Kafka's acknowledgement.",
+    "Near `intake_waiting_mb`: requests are about to be answered 503.",
+)
+INTAKE_READY: Final = Series(
+    "touchstream_intake_ready", "gauge", "1 while Kafka takes what comes in.", "0: everything is answered 503."
+)
+
 BY_PROCESS: Final[dict[str, tuple[Series, ...]]] = {
     "resolve, journey and sink": (LAG_RECORDS, LAG_SECONDS),
     "resolve and journey": (
@@ -239,6 +269,7 @@ BY_PROCESS: Final[dict[str, tuple[Series, ...]]] = {
         SINK_QUERYABLE_SECONDS,
     ),
     "probe": (PROBE_SECONDS, PROBES),
+    "intake": (INTAKE_EVENTS, INTAKE_REQUESTS, INTAKE_REQUEST_SECONDS, INTAKE_WAITING_BYTES, INTAKE_READY),
     "serve": (
         SERVE_WAITING,
         SERVE_RESTARTS,
@@ -261,7 +292,7 @@ def as_markdown() -> str:
 Every process offers `/metrics` for Prometheus and `/healthz` on 127.0.0.1; `touchstream status --json` says where, `up` writes it
 to `run/prometheus.json` in the home as targets for Prometheus' `file_sd_configs`, with the label `process`
 ([`deploy/prometheus`](../deploy/prometheus)). `TOUCHSTREAM_METRICS_PORT` sets the ports: resolve takes it, journey the next one,
-then the sink, then the probe; 0 means free ones. `serve` has its own under the board's address.
+then the sink, the probe and the intake; 0 means free ones. `serve` has its own under the board's address.
 
 Times are in seconds, sizes in bytes. A histogram is scraped as `_bucket`, `_sum` and `_count`. Labels hold names of topics, tables,
 steps and codes, and never anything of a person. Each process adds Prometheus' usual `process_*` series of itself.

@@ -12,7 +12,8 @@ from pipeline.codec import Decoder
 from pipeline.events import Rejection
 from pipeline.flow import Fate, Known, Refused, Stored
 from pipeline.topics import OUTPUTS, REJECTED, RESOLVED
-from processors.resolve import STAGE, rejected
+from processors.rejects import rejected
+from processors.resolve import STAGE
 from sinks.clickhouse import ClickHouse
 from sinks.rejects import STAGE as SINK
 from sinks.rows import TABLES, Record, Row, Where, rejected_record
@@ -95,7 +96,7 @@ def _records(fate: Fate) -> Iterator[tuple[str, Record]]:
     if isinstance(fate, Stored):
         yield RESOLVED, fate.record
     elif isinstance(fate, Refused):
-        out = rejected(fate.raw, fate.why, STAGE)
+        out = rejected(fate.raw, fate.why, STAGE, fate.record)
         yield REJECTED, rejected_record(dict(out.headers), out.key, out.value, 0)
     elif isinstance(fate, Known):
         for kind, records in fate.outputs.items():
@@ -182,8 +183,8 @@ def refused_keys(rejected: Rows, decoders: Mapping[str, Decoder]) -> dict[str, s
 
 
 def of_the_stages(rejected: Rows) -> Rows:
-    """The rejected rows that the computation can know of: what the sink rejects is no part of it."""
-    return {place: row for place, row in rejected.items() if row["stage"] != SINK}
+    """The rejected rows that the computation can know of: what the sink or the intake rejects is no part of it."""
+    return {place: row for place, row in rejected.items() if row["stage"] == STAGE}
 
 
 def compare(table: str, expected: Rows, found: Rows, refused: AbstractSet[Key] = frozenset()) -> Comparison:

@@ -17,6 +17,29 @@ MEANINGS: Final[dict[Reason, tuple[str, str]]] = {
         "The record is cut off or damaged, or the schema id is wrong.",
     ),
     Reason.TRAILING_BYTES: ("There are bytes after the record.", "Send one record in one message."),
+    Reason.JSON: (
+        "It is no JSON object.",
+        "Is it cut off? JSON has no NaN, no comments, and commas between values only.",
+    ),
+    Reason.TEXT_MALFORMED: (
+        "A text is not UTF-8, or holds half a character.",
+        "Write UTF-8; an emoji's two escapes belong together.",
+    ),
+    Reason.KEY_TWICE: ("An object has a key twice, so readers differ in what it says.", "Send each key once."),
+    Reason.FIELD_MISSING: ("A field that every touchpoint must have is not there.", "`field` names it: fill it."),
+    Reason.FIELD_UNKNOWN: (
+        "It has a field that the schema does not have.",
+        "Is it misspelt? What has no field of its own belongs into `attributes`.",
+    ),
+    Reason.FIELD_MALFORMED: ("A field holds something of another kind.", "`expected` says what it takes."),
+    Reason.TOO_LARGE: (
+        "It is larger than an event may be.",
+        "Send long texts and files elsewhere, and their address here.",
+    ),
+    Reason.SOURCE_FOREIGN: (
+        "It names another source than the key that it came with.",
+        "Leave `source` out, or use a key of that source.",
+    ),
     Reason.EVENT_ID_MISSING: (
         "It has no event id.",
         "Give each event an id of its own that stays the same when it is sent again.",
@@ -35,6 +58,18 @@ MEANINGS: Final[dict[Reason, tuple[str, str]]] = {
     Reason.TIME_IN_FUTURE: (
         "It happens later than it arrived, by more than is tolerated.",
         "Check the source's clock and unit.",
+    ),
+    Reason.TIMES_CONTRADICT: (
+        "It was sent before it happened, by more than is tolerated, and by the same clock.",
+        "`occurred_at` and `sent_at` are mixed up, or one has another unit.",
+    ),
+    Reason.TOUCHPOINT_UNKNOWN: (
+        "Its event type is not in the catalogue, and this installation takes no others (`strict_touchpoints`).",
+        "Is it misspelt? Otherwise add it to schemas/catalogue.toml.",
+    ),
+    Reason.ANSWER_MISSING: (
+        "It says that a survey was answered, and has no answer.",
+        "Fill `answer`, or use another type.",
     ),
     Reason.SCALE_INVALID: ("The scale is not one of the metric's.", "NPS is 0-10; CSAT and CES are 1-3, 1-5 or 1-7."),
     Reason.VALUE_OUT_OF_SCALE: ("The answer lies outside its scale.", "Check the scale, or the value."),

@@ -9,6 +9,7 @@ from pipeline.keys import Keyring
 from processors.policies import DAY, HOUR, JourneyPolicy
 from processors.resolve import Admission
 from processors.validate import TimeLimits
+from schemas import catalogue
 from schemas.registry import FileRegistry, HttpRegistry, Registry
 
 
@@ -31,7 +32,8 @@ def admission_of(settings: Settings, registry: Registry) -> Admission:
     limits = TimeLimits(earliest, settings.future_tolerance_h * HOUR)
     keyring = Keyring(installation_secret(settings))
     decoder = codec_of(settings).decoder("touchpoint", registry)
-    return Admission(decoder, keyring, limits, settings.dedupe_horizon_h)
+    known_types = frozenset(catalogue.listed()) if settings.strict_touchpoints else None
+    return Admission(decoder, keyring, limits, settings.dedupe_horizon_h, known_types)
 
 
 def policy_of(settings: Settings) -> JourneyPolicy:

@@ -27,7 +27,7 @@ from pipeline.topics_admin import Difference
 from sinks import migrations
 from sinks.clickhouse import ClickHouse, Refused, Unavailable
 
-STAGES: Final = ("resolve", "journey", "sink", "serve")
+STAGES: Final = ("resolve", "journey", "sink", "serve", "intake")
 TICK_S: Final = 0.1
 LOCK_TRIES: Final = 3
 STOP_TIMEOUT_S: Final = 15.0
@@ -182,6 +182,7 @@ class Supervisor:
                 address("kafka", "address", known.kafka),
                 address("clickhouse", "address", known.clickhouse),
                 address("serve", "url", known.serve),
+                address("intake", "url", known.intake),
             ),
         )
         targets.note(self._settings)

@@ -15,7 +15,7 @@ from processors.cell import Cell, Touch
 from processors.person import Outputs, Reading, Record, Told, outputs
 from processors.poison import POISON, failed, refuse_poison
 from processors.policies import JourneyPolicy
-from processors.resolve import rejected as reject
+from processors.rejects import rejected as reject
 from processors.state import Person, check, pack, unpack
 from processors.store import Store
 

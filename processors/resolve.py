@@ -11,9 +11,10 @@ import msgspec
 from pipeline.codec import HEAD_BYTES, Decoder, Encoder, Record
 from pipeline.events import Out, Raw, Reason, Rejection, Resolved
 from pipeline.keys import Keyring, person_of
-from pipeline.topics import REJECTED, RESOLVED
+from pipeline.topics import RESOLVED
 from processors.dedupe import Seen
 from processors.poison import POISON, failed, refuse_poison
+from processors.rejects import rejected
 from processors.store import Store
 from processors.validate import TimeLimits, validate
 from schemas.registry import load
@@ -32,12 +33,16 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What it takes to judge a record: how to read it, how to name persons, which times are sane, how long ids are known."""
+    """What it takes to judge a record: how to read it, how to name persons, which times are sane, how long ids are known.
+
+    `known_types` are the event types that are taken; None: all.
+    """
 
     decoder: Decoder
     keyring: Keyring
     limits: TimeLimits
     horizon_h: int
+    known_types: frozenset[str] | None = None
 
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
@@ -51,7 +56,7 @@ def judge(raw: Raw, record: Record | Rejection, admission: Admission) -> Admitte
     """Whether a decoded record is a valid touchpoint, and whose."""
     if isinstance(record, Rejection):
         return record
-    owner = validate(record, raw.origin.arrived_at, admission.limits)
+    owner = validate(record, raw.origin.arrived_at, admission.limits, admission.known_types)
     if isinstance(owner, Rejection):
         return owner
     cell = admission.keyring.cell(*owner)
@@ -101,27 +106,6 @@ class ResolvedWriter:
         ]
 
 
-def rejected(raw: Raw, why: Rejection, stage: str = STAGE) -> Out:
-    """The rejected record: its bytes untouched, the reason in headers that dead-letter tools for Kafka Connect read too."""
-    origin, value = raw.origin, raw.value or b""
-    schema_id = str(int.from_bytes(value[1:HEAD_BYTES], "big")) if len(value) >= HEAD_BYTES and value[0] == 0 else ""
-    headers = {
-        "__connect.errors.topic": origin.topic,
-        "__connect.errors.partition": str(origin.partition),
-        "__connect.errors.offset": str(origin.offset),
-        "__connect.errors.stage": stage,
-        "__connect.errors.exception.class.name": why.reason.value,
-        "__connect.errors.exception.message": f"{why.field or 'record'}: expected {why.expected}, got {why.got}",
-        "cx.reason": why.reason.value,
-        "cx.field": why.field,
-        "cx.expected": why.expected,
-        "cx.got": why.got,
-        "cx.schema_id": schema_id,
-        "cx.attempt": "1",
-    }
-    return Out(REJECTED, raw.key, raw.value, tuple((name, text.encode()) for name, text in headers.items()))
-
-
 class ResolveFold:
     """The stage's state and step for one partition of every source topic."""
 
@@ -162,12 +146,12 @@ class ResolveFold:
         written = iter(self._written([(raw, one) for raw, one in judged if isinstance(one, Admitted)]))
         outs: list[Out] = []
         failures = 0
-        for raw, one in judged:
+        for (raw, one), (_, record) in zip(judged, decoded, strict=True):
             found = next(written) if isinstance(one, Admitted) else one
             if isinstance(found, Rejection):
                 failures += found.reason is Reason.PROCESSING_FAILED
                 self.counts[found.reason.value] += 1
-                outs.append(rejected(raw, found))
+                outs.append(rejected(raw, found, STAGE, record if isinstance(record, dict) else None))
             elif isinstance(one, Admitted) and self._is_new(raw, one):
                 outs.append(Out(RESOLVED, one.resolved.person.encode(), found))
         refuse_poison(failures, len(decoded))

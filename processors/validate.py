@@ -1,6 +1,7 @@
 """Does a decoded touchpoint mean something? Pure: the record and its arrival in, the strongest identifier or a reason out."""
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ STANDARD_SCALES: Final = {"nps": ((0, 10),), "csat": ((1, 5), (1, 7), (1, 3)), "
 # Far above what is real, and low enough that no person's sums of amounts and squares leave 64 bits.
 MOST_POINTS: Final = 10**6
 MOST_MINOR_UNITS: Final = 10**13
+ANSWERED: Final = "survey.answered"
 Record = dict[str, Any]
 
 
@@ -25,16 +27,20 @@ class TimeLimits:
     tolerance_ms: int
 
 
-def validate(record: Record, arrived_at: int, limits: TimeLimits) -> tuple[str, str] | Rejection:
+def validate(
+    record: Record, arrived_at: int, limits: TimeLimits, known_types: Container[str] | None = None
+) -> tuple[str, str] | Rejection:
     """The (namespace, canonical value) that the touchpoint belongs to, or the first reason to reject it.
 
-    `arrived_at` is milliseconds since epoch, UTC, by the broker's clock.
+    `arrived_at` is milliseconds since epoch, UTC, by the broker's clock. With `known_types` there are no other event types.
     """
+    if known_types is not None and record["event_type"] not in known_types:
+        return Rejection(Reason.TOUCHPOINT_UNKNOWN, "event_type", "one of schemas/catalogue.toml", "another one")
     for check in (_names, _answer, _sums):
         fault = check(record)
         if fault is not None:
             return fault
-    fault = _time(record["occurred_at"], arrived_at, limits)
+    fault = _time(record["occurred_at"], arrived_at, limits) or _sent(record["occurred_at"], record["sent_at"], limits)
     return fault if fault is not None else _identifier(record)
 
 
@@ -59,9 +65,18 @@ def _time(occurred_at: int, arrived_at: int, limits: TimeLimits) -> Rejection | 
     return None
 
 
+def _sent(occurred_at: int, sent_at: int | None, limits: TimeLimits) -> Rejection | None:
+    """Both are of one clock, so what happened long after it was sent cannot be; how wrong the clock is does not matter here."""
+    if sent_at is None or occurred_at <= sent_at + limits.tolerance_ms:
+        return None
+    return Rejection(Reason.TIMES_CONTRADICT, "sent_at", f"{occurred_at - limits.tolerance_ms} or later", str(sent_at))
+
+
 def _answer(record: Record) -> Rejection | None:
     answer = record["answer"]
     if answer is None:
+        if record["event_type"] == ANSWERED:
+            return Rejection(Reason.ANSWER_MISSING, "answer", f"the answer that {ANSWERED} is about", "none")
         return None
     scale = (answer["scale_min"], answer["scale_max"])
     known = STANDARD_SCALES.get(answer["metric"])

@@ -7,7 +7,7 @@ from kafka.errors import KafkaError
 
 from pipeline.events import Origin, Out, Raw, Reason, Rejection
 from pipeline.topics import REJECTED
-from processors.resolve import rejected
+from processors.rejects import rejected
 
 STAGE: Final = "sink"
 WRITTEN_WITHIN_S: Final = 30.0

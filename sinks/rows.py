@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 Record = dict[str, Any]
 Row = tuple[Any, ...]
 # Part of every deduplication token: another version of this code may make other rows of the same records.
-ROWS_VERSION: Final = 1
+ROWS_VERSION: Final = 2
 INT32_MAX: Final = 2**31 - 1
 INT64_MAX: Final = 2**63 - 1
 _NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
@@ -157,7 +157,13 @@ _REJECTED: Final = (
     "attempt",
     "key",
     "payload",
+    "source",
+    "event_type",
+    "channel",
 )
+
+
+_rejected_values: Final = itemgetter(*_REJECTED)
 
 
 def rejected_record(headers: Mapping[str, bytes], key: bytes | None, value: bytes | None, rejected_at: int) -> Record:
@@ -177,7 +183,22 @@ def rejected_record(headers: Mapping[str, bytes], key: bytes | None, value: byte
         "attempt": _number(text.get("cx.attempt"), 1, INT32_MAX),
         "key": key or b"",
         "payload": value or b"",
+        "source": text.get("cx.source", ""),
+        "event_type": text.get("cx.event_type", ""),
+        "channel": text.get("cx.channel", ""),
     }
+
+
+def _rejected(record: Record, where: Where) -> Iterable[Row]:
+    """One that came from no topic, or whose tool did not say from which, is told by where it lies itself."""
+    if not record["source_topic"]:
+        record = {
+            **record,
+            "source_topic": where.topic,
+            "source_partition": where.partition,
+            "source_offset": where.offset,
+        }
+    return ((*_rejected_values(record), *where),)
 
 
 def _number(text: str | None, otherwise: int | None, most: int) -> int | None:
@@ -220,5 +241,5 @@ TABLES: Final[dict[str, Table]] = {
         _customer,
         (*_CUSTOMER, *(f"amounts.{n}" for n in _TOTAL), *(f"answers.{n}" for n in _LATEST)),
     ),
-    "rejected.v1": Table("rejected", (*_REJECTED, *WHERE), None, _flat(_REJECTED)),
+    "rejected.v1": Table("rejected", (*_REJECTED, *WHERE), None, _rejected),
 }

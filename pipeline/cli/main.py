@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "run": ("pipeline.cli.run", "Run one process in the foreground."),
     "replay": ("pipeline.cli.replay", "Produce touchpoints from a data set or a file."),
     "simulate": ("pipeline.cli.simulate", "Produce simulated touchpoints on all channels."),
+    "keys": ("pipeline.cli.keys", "Say who may send touchpoints over HTTP."),
     "customer": ("pipeline.cli.customer", "Show what is known of a customer."),
     "rejected": ("pipeline.cli.rejected", "Show rejected records, and send them again when the fault is mended."),
     "reconcile": ("pipeline.cli.reconcile", "Account for every record: stored, rejected or duplicate."),

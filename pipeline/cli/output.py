@@ -12,6 +12,7 @@ EX_USAGE: Final = 64
 EX_DATAERR: Final = 65
 EX_UNAVAILABLE: Final = 69
 EX_SOFTWARE: Final = 70
+EX_CANTCREAT: Final = 73
 EX_TEMPFAIL: Final = 75
 EX_CONFIG: Final = 78
 

@@ -9,7 +9,18 @@ from typing import Annotated, Any, Final, TextIO
 
 import typer
 
-from pipeline.cli.output import EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, as_json, err, fail, out, settings
+from pipeline.cli.output import (
+    EX_CANTCREAT,
+    EX_CONFIG,
+    EX_DATAERR,
+    EX_UNAVAILABLE,
+    EX_USAGE,
+    as_json,
+    err,
+    fail,
+    out,
+    settings,
+)
 from pipeline.cli.sending import INTERRUPTED, STOPPED, counted, positive, send
 from pipeline.config import Settings, installation_secret
 from pipeline.events import Touchpoint
@@ -20,7 +31,6 @@ from pipeline.replay.rows import Unreadable
 from pipeline.replay.source import SHOWN, Account, touchpoints
 
 EX_NOINPUT: Final = 66
-EX_CANTCREAT: Final = 73
 
 
 def replay(

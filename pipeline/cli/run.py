@@ -26,6 +26,7 @@ class Process(StrEnum):
     sink = "sink"
     serve = "serve"
     probe = "probe"
+    intake = "intake"
 
 
 def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None:
@@ -41,6 +42,7 @@ def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None
         Process.sink: _sink,
         Process.serve: _serve,
         Process.probe: _probe,
+        Process.intake: _intake,
     }
     try:
         crash.arm(os.environ)
@@ -152,7 +154,7 @@ def _probe(chosen: Settings) -> None:
 
 def _serve(chosen: Settings) -> None:
     from pipeline import lag, supervisor
-    from pipeline.serve.run import CannotListen
+    from pipeline.http_server import CannotListen
     from pipeline.serve.run import run as run_serve
 
     def behind() -> dict[str, int] | None:
@@ -169,3 +171,16 @@ def _serve(chosen: Settings) -> None:
         run_serve(chosen, behind, restarts)
     except CannotListen as error:
         fail(str(error), EX_UNAVAILABLE)
+
+
+def _intake(chosen: Settings) -> None:
+    from pipeline.http_server import CannotListen
+    from pipeline.intake.run import run as run_intake
+    from schemas.registry import RegistryUnavailable, SchemaUnknown
+
+    try:
+        run_intake(chosen)
+    except (CannotListen, RegistryUnavailable) as error:
+        fail(str(error), EX_UNAVAILABLE)
+    except SchemaUnknown as error:
+        fail(str(error), EX_CONFIG)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from pipeline.cli.output import EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, as_json, err, fail, out, settings
+from pipeline.cli.output import EX_CANTCREAT, EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, as_json, err, fail, out, settings
 from pipeline.cli.sending import INTERRUPTED, STOPPED, send
 from pipeline.config import Settings
 from pipeline.events import Touchpoint
@@ -22,7 +22,6 @@ from pipeline.simulate import OptionError, Options, Simulation, Tally
 from pipeline.simulate.world import records_before
 from schemas.registry import RegistryUnavailable, SchemaUnknown
 
-EX_CANTCREAT: Final = 73
 _UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)", re.ASCII)
 _NOTICED: Final = 0.95

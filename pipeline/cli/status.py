@@ -35,6 +35,7 @@ def gather(chosen: Settings) -> dict[str, Any]:
         "kafka": known.kafka,
         "clickhouse": known.clickhouse,
         "serve": known.serve,
+        "intake": known.intake,
         "processes": running["processes"],
         "metrics": targets.metrics(chosen) if running["processes"] else {},
         "lag": {},
@@ -61,7 +62,7 @@ def _sample(bootstrap: str, chosen: Settings) -> tuple[dict[str, int], dict[str,
 def _show(found: dict[str, Any]) -> None:
     if not found["processes"]:
         out.print("nothing runs here; `touchstream up` starts it")
-    for name in ("serve", "kafka", "clickhouse"):
+    for name in ("serve", "intake", "kafka", "clickhouse"):
         if found[name]:
             out.print(f"{name:11}{found[name]}")
     table = Table(box=None, pad_edge=False)

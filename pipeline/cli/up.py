@@ -31,7 +31,7 @@ def up(
         bool, typer.Option("--probe", help="Measure the whole path with a touchpoint of its own every ten seconds.")
     ] = False,
 ) -> None:
-    """Start Kafka, ClickHouse, the stages, the sink and the board, and keep them running.
+    """Start Kafka, ClickHouse, the stages, the sink, the board and the intake, and keep them running.
 
     Example: touchstream up --detach
     """
@@ -109,6 +109,7 @@ def start_detached(chosen: Settings, *, bound: bool = False) -> Endpoints:
 def show(known: Endpoints) -> None:
     """Say where everything listens."""
     out.print(f"board       {known.serve}")
+    out.print(f"intake      {known.intake}/v1/touchpoints")
     out.print(f"kafka       {known.kafka}")
     out.print(f"clickhouse  {known.clickhouse}")
 

@@ -8,7 +8,7 @@ import fastavro
 from pipeline.codec.columns import Columns, by_columns, parts
 from pipeline.codec.shapes import int_check
 from pipeline.codec.wire import Record, head, id_of, plain
-from pipeline.codec.writers import Writers
+from pipeline.codec.writers import Writer, Writers
 from pipeline.events import Rejection
 from schemas.registry import Registry, Schema, load
 
@@ -33,6 +33,10 @@ class Decoder:
             return schema_id
         writer = self._writers.of(schema_id)
         return writer if isinstance(writer, Rejection) else writer.read(value or b"")
+
+    def writer(self, schema: Schema) -> Writer | Rejection:
+        """Who writes records of a schema that no registry has to know, or why it cannot be read as ours."""
+        return self._writers.made(schema)
 
     def decode_all(self, values: Sequence[Value]) -> list[Record | Rejection]:
         """What `decode` says of each. Raises RegistryUnavailable."""

@@ -69,7 +69,7 @@ class Writers:
         found = self._known.get(schema_id)
         if found is None:
             try:
-                found = self._made(self._registry.schema(schema_id))
+                found = self.made(self._registry.schema(schema_id))
             except SchemaUnusable as why:
                 found = _unsuitable("a schema of sane size", str(why))
             except SchemaUnknown:  # may be registered later, so it is not kept
@@ -77,7 +77,8 @@ class Writers:
             self._known[schema_id] = found
         return found
 
-    def _made(self, schema: Schema) -> Writer | Rejection:
+    def made(self, schema: Schema) -> Writer | Rejection:
+        """The writer of a schema, or why it is of no use."""
         if not _sane(schema):
             return _unsuitable("a schema of sane size", f"more than {MOST_NESTING} levels or {MOST_NODES} parts")
         name = schema.get("name") if isinstance(schema, dict) else "no record"

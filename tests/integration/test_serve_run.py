@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from pipeline.config import Settings
-from pipeline.serve.run import CannotListen, run
+from pipeline.http_server import CannotListen
+from pipeline.serve.run import run
 from tests.harness.board_data import SECRET
 from tests.harness.board_server import Stored, serving, stored
 from tests.harness.waiting import until

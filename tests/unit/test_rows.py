@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from processors.resolve import rejected
+from processors.rejects import rejected
 from schemas.registry import load
 from sinks import migrations
 from sinks.rows import TABLES, Where, rejected_record
@@ -91,7 +91,7 @@ def test_a_record_that_resolve_rejected_is_told_in_full() -> None:
 
     value = b"\0\0\0\0\1\2"
     why: Any = admit(raw(value, 7), Seen(1), admission())
-    out = rejected(raw(value, 7), why)
+    out = rejected(raw(value, 7), why, "resolve")
     record = rejected_record(dict(out.headers), b"key", out.value, 99)
     assert record == {
         "source_topic": "cx.touchpoints.web.v1",
@@ -107,4 +107,7 @@ def test_a_record_that_resolve_rejected_is_told_in_full() -> None:
         "attempt": 1,
         "key": b"key",
         "payload": value,
+        "source": "",
+        "event_type": "",
+        "channel": "",
     }

@@ -7,7 +7,8 @@ import pytest
 from pipeline.codec import HEAD_BYTES, head
 from pipeline.events import Reason, Rejection
 from processors.dedupe import Seen
-from processors.resolve import Admitted, Verdict, admit, rejected
+from processors.rejects import rejected
+from processors.resolve import STAGE, Admitted, Verdict, admit
 from tests.harness.touchpoints import DAY, LIMITS, NOW, Record, admission, answer, raw, touchpoint, wire
 
 CANARY = "Zuckerwatte"
@@ -80,7 +81,7 @@ def test_a_rejection_says_what_was_expected_and_what_came(reason: Reason, field:
     assert (found.reason, found.field) == (reason, field)
     assert found.expected
     assert found.got
-    out = rejected(raw(value, 7), found)
+    out = rejected(raw(value, 7), found, STAGE)
     assert out.value == value
     told = b" ".join(text for _, text in out.headers).decode().lower()
     for length in (len(CANARY), 3):
@@ -135,7 +136,7 @@ def test_a_rejected_record_keeps_its_bytes_and_names_its_place() -> None:
     value = wire(touchpoint(duration_ms=-1))
     found = verdict(value)
     assert isinstance(found, Rejection)
-    headers = dict(rejected(raw(value, 7), found).headers)
+    headers = dict(rejected(raw(value, 7), found, STAGE).headers)
     assert headers["__connect.errors.topic"] == b"cx.touchpoints.web.v1"
     assert headers["__connect.errors.offset"] == b"7"
     assert headers["__connect.errors.exception.message"] == b"duration_ms: expected 0 or more, got -1"

@@ -1,0 +1,106 @@
+"""Avro bodies: one record in the Confluent wire format, or an object container file with its own schema. Pure.
+
+A container's blocks do not say where a record ends, so one that is no record makes the whole unreadable; what a record means is
+judged for each by itself. Source: Apache Avro 1.12 specification, object container files.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator
+from typing import Final
+
+from pipeline.codec import HEAD_BYTES, Decoder, Record
+from pipeline.codec.strict import NOT_AVRO, Read, reader
+from pipeline.codec.varint import number
+from pipeline.events import Reason, Rejection
+from pipeline.intake.bodies import BodyUnreadable, TooManyEvents
+
+CONTAINER: Final = b"Obj\x01"
+SYNC_BYTES: Final = 16
+MOST_UNPACKED: Final = 32 << 20
+_NO_HEAD: Final = bytes(HEAD_BYTES)
+_metadata: Final = reader({"type": "map", "values": "bytes"})
+
+
+def is_container(body: bytes) -> bool:
+    """Whether the body says that it is an object container file."""
+    return body.startswith(CONTAINER)
+
+
+def records(body: bytes, decoder: Decoder, most: int) -> list[Record]:
+    """The records of a container, as the newest schema has them. Raises BodyUnreadable, TooManyEvents."""
+    try:
+        metadata, at = _metadata(body, len(CONTAINER))
+        schema = json.loads(metadata["avro.schema"])
+        packed = _packed(metadata.get("avro.codec", b"null"))
+    except (*NOT_AVRO, KeyError, ValueError, RecursionError):
+        raise _unreadable("a header with a schema") from None
+    writer = decoder.writer(schema)
+    if isinstance(writer, Rejection):
+        raise BodyUnreadable(writer)
+    found: list[Record] = []
+    for count, data in _blocks(body, at, packed):
+        at = 0
+        if len(found) + count > most:
+            raise TooManyEvents
+        for _ in range(count):
+            end = _end(writer.strictly, data, at)
+            record = writer.read(_NO_HEAD + data[at:end])
+            if isinstance(record, Rejection):
+                raise BodyUnreadable(record)
+            found.append(record)
+            at = end
+        if at != len(data):
+            raise _unreadable("a block that ends with its last record")
+    return found
+
+
+def _blocks(body: bytes, at: int, packed: bool) -> Iterator[tuple[int, bytes]]:
+    sync, at, unpacked = body[at : at + SYNC_BYTES], at + SYNC_BYTES, 0
+    while at < len(body):
+        try:
+            count, at = number(body, at)
+            size, at = number(body, at)
+        except NOT_AVRO:
+            raise _unreadable("a block") from None
+        if not count or count & 1 or size & 1:
+            raise _unreadable("a block of some records")
+        count, size = count >> 1, size >> 1
+        data, end = body[at : at + size], at + size
+        if body[end : end + SYNC_BYTES] != sync or len(sync) != SYNC_BYTES:
+            raise _unreadable("a block with its mark at its end")
+        data = _unpacked(data, MOST_UNPACKED - unpacked) if packed else data
+        unpacked += len(data)
+        yield count, data
+        at = end + SYNC_BYTES
+
+
+def _packed(codec: bytes) -> bool:
+    if codec not in (b"null", b"deflate"):
+        raise ValueError("another codec")
+    return codec == b"deflate"
+
+
+def _unpacked(data: bytes, most: int) -> bytes:
+    unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        plain = unpacking.decompress(data, most)
+    except zlib.error:
+        raise _unreadable("deflated data") from None
+    if unpacking.unconsumed_tail or not unpacking.eof:
+        raise _unreadable(f"at most {MOST_UNPACKED} bytes in all")
+    return plain
+
+
+def _end(read: Read, data: bytes, at: int) -> int:
+    try:
+        end: int = read(data, at)[1]
+    except NOT_AVRO:
+        raise _unreadable("records of the schema") from None
+    if end > len(data):
+        raise _unreadable("records of the schema")
+    return end
+
+
+def _unreadable(expected: str) -> BodyUnreadable:
+    return BodyUnreadable(Rejection(Reason.DECODE, "", f"an Avro file: {expected}", "another"))

@@ -1,0 +1,63 @@
+"""What a request's body holds: its events, one by one, each with its own bytes. Pure.
+
+A body is split before any event of it is read, so that a bad event costs only itself. Lines of their own (NDJSON) part better than
+a list, in which a missing bracket makes the whole unreadable.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+from pipeline.events import Reason, Rejection
+
+Form = Literal["json", "lines", "avro"]
+FORMS: Final[dict[str, Form]] = {
+    "application/json": "json",
+    "text/plain": "json",
+    "application/x-ndjson": "lines",
+    "application/ndjson": "lines",
+    "application/jsonl": "lines",
+    "application/avro": "avro",
+    "avro/binary": "avro",
+}
+"""By media type. What `sendBeacon` sends as text is JSON."""
+_elements: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class BodyUnreadable(Exception):
+    """The body as a whole is not what its media type says."""
+
+    def __init__(self, why: Rejection) -> None:
+        super().__init__(why.expected)
+        self.why = why
+
+
+class TooManyEvents(Exception):
+    """The body holds more events than a request may."""
+
+
+def form_of(content_type: str) -> Form | None:
+    """How a body with this Content-Type header is written; None when nobody here can read it."""
+    return FORMS.get(content_type.partition(";")[0].strip().lower())
+
+
+def json_events(body: bytes, most: int) -> list[bytes]:
+    """The elements of a JSON list, or the one JSON value that it is. Raises BodyUnreadable, TooManyEvents."""
+    if not body.lstrip(b" \t\r\n").startswith(b"["):
+        return [body]
+    try:
+        found = [bytes(element) for element in _elements.decode(body)]
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise BodyUnreadable(Rejection(Reason.JSON, "", "a JSON list", f"{len(body)} bytes that are none")) from None
+    return _bounded(found, most)
+
+
+def lines(body: bytes, most: int) -> list[bytes]:
+    """The lines that are not blank. Raises TooManyEvents."""
+    return _bounded([line for line in body.split(b"\n") if line.strip(b" \t\r")], most)
+
+
+def _bounded(events: list[bytes], most: int) -> list[bytes]:
+    if len(events) > most:
+        raise TooManyEvents
+    return events

@@ -1,0 +1,121 @@
+"""From the bytes of one JSON event to a touchpoint record, or the reason why it is none. Pure."""
+
+import json
+import re
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from pipeline.codec import Record
+from pipeline.events import Reason, Rejection
+from pipeline.intake.shape import Shape
+from pipeline.intake.times import milliseconds
+
+_SAID: Final = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
+_NAMED: Final = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
+_WRONG: Final = re.compile(r"Expected (?P<expected>.*?), got (?P<got>.*)")
+_WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_NO_JSON: Final = "a JSON object"
+
+
+class _Doubled(ValueError):
+    """An object has a key twice: readers differ in which of them holds."""
+
+
+class _NotFinite(ValueError):
+    """JSON has no NaN and no Infinity."""
+
+
+def read(raw: bytes, shape: Shape) -> Record | Rejection:
+    """The record in the bytes of one JSON object, with times in milliseconds; what was left out has its default."""
+    value = _loaded(raw)
+    if isinstance(value, Rejection):
+        return value
+    try:
+        record: Record = msgspec.to_builtins(msgspec.convert(value, shape.form))
+    except msgspec.ValidationError as error:
+        return _misfit(str(error))
+    if b"\\u" in raw and not _is_unicode(value):
+        return Rejection(Reason.TEXT_MALFORMED, "", "whole characters", "half of one")
+    for path in shape.times:
+        fault = _in_milliseconds(record, path)
+        if fault is not None:
+            return fault
+    return record
+
+
+def _loaded(raw: bytes) -> Any:
+    try:
+        return json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_refuse)
+    except UnicodeDecodeError:
+        return Rejection(Reason.TEXT_MALFORMED, "", "UTF-8", "bytes that are not")
+    except _Doubled:
+        return Rejection(Reason.KEY_TWICE, "", "each key once in an object", "one that comes twice")
+    except _NotFinite:
+        return Rejection(Reason.JSON, "", _NO_JSON, "a number that JSON does not have")
+    except RecursionError:
+        return Rejection(Reason.JSON, "", _NO_JSON, "nesting without end")
+    except ValueError:
+        return Rejection(Reason.JSON, "", _NO_JSON, f"{len(raw)} bytes that are none")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Doubled
+    return found
+
+
+def _refuse(_constant: str) -> NoReturn:
+    raise _NotFinite
+
+
+def _is_unicode(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _in_milliseconds(record: Record, path: tuple[str, ...]) -> Rejection | None:
+    holder: Any = record
+    for name in path[:-1]:
+        holder = holder[name]
+        if holder is None:
+            return None
+    given = holder[path[-1]]
+    if given is None:
+        return None
+    when = milliseconds(given)
+    if when is None:
+        got = "a text that is none" if isinstance(given, str) else "a number beyond 64 bits"
+        return Rejection(Reason.FIELD_MALFORMED, ".".join(path), "milliseconds, or a time with its offset", got)
+    holder[path[-1]] = when
+    return None
+
+
+def _misfit(error: str) -> Rejection:
+    """The reason in words that hold nothing of what was sent, not even a name that is none of ours."""
+    said = _SAID.fullmatch(error)
+    assert said is not None
+    what, path = said["what"], said["path"] or ""
+    named = _NAMED.fullmatch(what)
+    if named is None:
+        wrong = _WRONG.fullmatch(what)
+        if wrong:
+            return Rejection(Reason.FIELD_MALFORMED, path, _bare(wrong["expected"]), _bare(wrong["got"]))
+        expected = (
+            _bare(what.removeprefix("Expected ")) if what.startswith("Expected ") else "one of the schema's names"
+        )
+        return Rejection(Reason.FIELD_MALFORMED, path, expected, "another value")
+    within = f"{path}." if path else ""
+    if named["what"] == "missing required":
+        return Rejection(Reason.FIELD_MISSING, within + named["name"], "a value", "none")
+    known = _WORD.fullmatch(named["name"])
+    field = within + named["name"] if known else path
+    return Rejection(Reason.FIELD_UNKNOWN, field, "a field of the schema", "another one")
+
+
+def _bare(text: str) -> str:
+    return text.replace("`", "")

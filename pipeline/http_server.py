@@ -58,6 +58,7 @@ def serve(app: Any, address: Address, on_started: Callable[[str], None], **optio
         access_log=False,  # its lines would hold what customers are asked for by, and keys
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
         **{"timeout_graceful_shutdown": GRACE_S, **options},
     )
     try:

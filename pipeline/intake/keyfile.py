@@ -1,9 +1,11 @@
 """The file in which keys are kept: written as a whole, read again whenever it has changed."""
 
 import fcntl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -11,7 +13,8 @@ from deploy.embedded.files import write_atomically
 from pipeline.config import Settings
 from pipeline.intake.keys import Key
 
-_decoder = msgspec.json.Decoder(list[Key])
+LOOK_S: Final = 0.5
+_decoder: Final = msgspec.json.Decoder(list[Key])
 
 
 class KeysUnreadable(Exception):
@@ -45,19 +48,24 @@ def changing(file: Path) -> Iterator[list[Key]]:
 
 
 class Keys:
-    """The keys by name, as the file has them now."""
+    """The keys by name, as the file had them within the last `LOOK_S` seconds of a steady `clock`."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._file = file
+        self._clock = clock
+        self._looked_at = -LOOK_S
         self._seen: tuple[int, int] | None = None
         self._keys: dict[str, Key] = {}
 
     def now(self) -> dict[str, Key]:
         """Read again when the file has changed. Raises KeysUnreadable as long as it is none."""
+        if self._clock() - self._looked_at < LOOK_S:
+            return self._keys
         seen = self._look()
         if seen != self._seen:
             self._keys = {key.name: key for key in read(self._file)}
             self._seen = seen
+        self._looked_at = self._clock()
         return self._keys
 
     def _look(self) -> tuple[int, int] | None:

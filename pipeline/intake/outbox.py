@@ -22,6 +22,7 @@ logger = logging.getLogger("touchstream.intake")
 BATCH_BYTES: Final = 256 * 1024
 LINGER_S: Final = 0.005
 LONGEST_PAUSE_S: Final = 2.0
+WATCH_S: Final = 0.25
 OVERHEAD_BYTES: Final = 100
 """What a record costs in memory beyond its own bytes, about."""
 Address = tuple[str, int]
@@ -38,7 +39,7 @@ class NotDurable(ConnectionError):
 class Outbox:
     """Takes records from many callers at once. An async context manager; entering does not wait for Kafka.
 
-    `timeout_s` is how long a record may wait for its acknowledgement; `most_bytes` how much may wait at once.
+    `timeout_s` is how many seconds a record may wait for its acknowledgement; `most_bytes` how much may wait at once.
     """
 
     def __init__(self, bootstrap: str, topics: Iterable[str], timeout_s: float, most_bytes: int) -> None:
@@ -74,11 +75,8 @@ class Outbox:
             raise NotDurable("Kafka takes less than what comes in", 1)
         self.waiting_bytes += size
         try:
-            async with asyncio.timeout(self._timeout_s):
-                for stored in {session.add(one) for one in records}:
-                    await asyncio.shield(stored)
-        except TimeoutError:
-            raise NotDurable(f"Kafka acknowledged nothing for {self._timeout_s:g} s", 2) from None
+            for stored in {session.add(one) for one in records}:
+                await asyncio.shield(stored)
         except (KafkaError, _Ended) as error:
             raise NotDurable(f"Kafka did not take it ({type(error).__name__})", 2) from None
         finally:
@@ -92,7 +90,7 @@ class Outbox:
             try:
                 await connect(client)
                 partitions = {name: len(await client.partitions_for(name)) for name in self._topics}
-                self._session = _Session(client, partitions)
+                self._session = _Session(client, partitions, self._timeout_s)
                 logger.info("Kafka is there")
                 pause_s = RETRY_S
                 why = await self._session.run()
@@ -112,21 +110,43 @@ class _Ended(Exception):
     """The client was given up before this was acknowledged."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Records of one partition; `stored` is done when they are acknowledged, `since` on the loop's clock."""
+
+    builder: Any
+    stored: asyncio.Future[None]
+    since: float
+
+    def fail(self, error: BaseException) -> None:
+        """Those who wait are told that it may not be stored."""
+        if not self.stored.done():
+            self.stored.set_exception(error)
+
+
 @dataclass(slots=True)
 class _Lane:
-    """One partition: what fills, and what is on its way."""
+    """One partition: what fills, the oldest first, and what is on its way."""
 
-    filling: list[tuple[Any, asyncio.Future[None]]] = field(default_factory=list)
-    under_way: asyncio.Future[None] | None = None
+    filling: list[_Batch] = field(default_factory=list)
+    under_way: _Batch | None = None
+
+    def batches(self) -> list[_Batch]:
+        """All of them, the oldest first."""
+        return [*([self.under_way] if self.under_way else []), *self.filling]
 
 
 class _Session:
-    def __init__(self, client: Any, partitions: dict[str, int]) -> None:
+    """What one client does, until something fails."""
+
+    def __init__(self, client: Any, partitions: dict[str, int], timeout_s: float) -> None:
         self._client = client
         self._partitions = partitions
+        self._timeout_s = timeout_s
+        self._loop = asyncio.get_running_loop()
         self._lanes: dict[Address, _Lane] = {}
         self._dirty = asyncio.Event()
-        self._failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._why = ""
 
     def add(self, one: Out) -> asyncio.Future[None]:
         """The future of the batch that the record is now in."""
@@ -134,66 +154,68 @@ class _Session:
         lane = self._lanes.get(address) or self._lanes.setdefault(address, _Lane())
         headers = list(one.headers)
         if lane.filling:
-            batch, stored = lane.filling[-1]
-            if batch.append(timestamp=None, key=one.key, value=one.value, headers=headers) is not None:
-                return stored
-        batch, stored = self._client.create_batch(), asyncio.get_running_loop().create_future()
+            last = lane.filling[-1]
+            if last.builder.append(timestamp=None, key=one.key, value=one.value, headers=headers) is not None:
+                return last.stored
+        batch = _Batch(self._client.create_batch(), self._loop.create_future(), self._loop.time())
         # Whoever waited may have left; what nobody waits for must not be told as a fault of this program.
-        stored.add_done_callback(lambda future: future.cancelled() or future.exception())
-        batch.append(timestamp=None, key=one.key, value=one.value, headers=headers)
-        lane.filling.append((batch, stored))
+        batch.stored.add_done_callback(lambda future: future.cancelled() or future.exception())
+        batch.builder.append(timestamp=None, key=one.key, value=one.value, headers=headers)
+        lane.filling.append(batch)
         self._dirty.set()
-        return stored
+        return batch.stored
 
     async def run(self) -> str:
         """Send what fills until something fails. Returns why."""
-        while not self._failed.done():
-            await self._dirty.wait()
-            await asyncio.sleep(LINGER_S)
-            self._dirty.clear()
-            for address, lane in self._lanes.items():
-                if lane.filling and lane.under_way is None:
-                    await self._submit(address, lane)
-        return self._failed.result()
+        watching = asyncio.create_task(self._watch())
+        try:
+            while True:
+                await self._dirty.wait()
+                await asyncio.sleep(LINGER_S)
+                if self._why:
+                    return self._why
+                self._dirty.clear()
+                for address, lane in self._lanes.items():
+                    if lane.filling and lane.under_way is None:
+                        await self._submit(address, lane)
+        finally:
+            watching.cancel()
 
     def fail(self) -> None:
         """Whatever is not acknowledged counts as not stored."""
         for lane in self._lanes.values():
-            for _, stored in lane.filling:
-                _fail(stored, _Ended())
-            if lane.under_way is not None:
-                _fail(lane.under_way, _Ended())
+            for batch in lane.batches():
+                batch.fail(_Ended())
+
+    async def _watch(self) -> None:
+        """The client gives a batch up by itself, but not in every state that it can be in."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            oldest = min((lane.batches()[0].since for lane in self._lanes.values() if lane.batches()), default=None)
+            if oldest is not None and self._loop.time() - oldest > self._timeout_s:
+                self._end(f"nothing acknowledged for {self._timeout_s:g} s")
 
     async def _submit(self, address: Address, lane: _Lane) -> None:
-        batch, stored = lane.filling.pop(0)
-        lane.under_way = stored
-        batch.close()
+        batch = lane.under_way = lane.filling.pop(0)
+        batch.builder.close()
         try:
-            told = await self._client.send_batch(batch, address[0], partition=address[1])
+            told = await self._client.send_batch(batch.builder, address[0], partition=address[1])
         except KafkaError as error:
-            self._end(lane, error)
+            self._end(type(error).__name__)
             return
         told.add_done_callback(lambda future: self._told(lane, future))
 
     def _told(self, lane: _Lane, told: asyncio.Future[Any]) -> None:
         error = _Ended() if told.cancelled() else told.exception()
         if error is not None:
-            self._end(lane, error)
+            self._end(type(error).__name__)
             return
-        stored, lane.under_way = lane.under_way, None
-        if stored is not None and not stored.done():
-            stored.set_result(None)
+        batch, lane.under_way = lane.under_way, None
+        if batch is not None and not batch.stored.done():
+            batch.stored.set_result(None)
         if lane.filling:
             self._dirty.set()
 
-    def _end(self, lane: _Lane, error: BaseException) -> None:
-        if lane.under_way is not None:
-            _fail(lane.under_way, error)
-        if not self._failed.done():
-            self._failed.set_result(type(error).__name__)
-            self._dirty.set()
-
-
-def _fail(stored: asyncio.Future[None], error: BaseException) -> None:
-    if not stored.done():
-        stored.set_exception(error)
+    def _end(self, why: str) -> None:
+        self._why = self._why or why
+        self._dirty.set()

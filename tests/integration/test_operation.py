@@ -16,7 +16,7 @@ from tests.harness.installation import Installation, Maker, alive
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
-NAMES = ["kafka", "clickhouse", "resolve", "journey", "sink", "serve"]
+NAMES = ["kafka", "clickhouse", "resolve", "journey", "sink", "serve", "intake"]
 SERVERS = {"kafka", "clickhouse"}
 
 
@@ -46,7 +46,7 @@ def events(installation: Installation) -> set[str]:
 def test_status_tells_everything_about_a_running_installation(shared: Installation) -> None:
     shared.wait_idle()
     found = shared.told("status")
-    assert set(found) == {"kafka", "clickhouse", "serve", "processes", "lag", "rates", "metrics"}
+    assert set(found) == {"kafka", "clickhouse", "serve", "intake", "processes", "lag", "rates", "metrics"}
     assert [process["name"] for process in found["processes"]] == NAMES
     for process in found["processes"]:
         assert set(process) == {"name", "pid", "state", "restarts"}

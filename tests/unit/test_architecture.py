@@ -17,9 +17,11 @@ KAFKA = {
     *FAUST,
     "pipeline/cli/run.py",
     "pipeline/delivery.py",
+    "pipeline/intake/outbox.py",
     "pipeline/lag.py",
     "pipeline/partitions.py",
     "pipeline/produce.py",
+    "pipeline/producer.py",
     "pipeline/rawlog.py",
     "pipeline/redriver.py",
     "pipeline/standing.py",
@@ -66,6 +68,22 @@ PURE = {
             "writers",
         )
     ),
+    *(
+        f"pipeline/intake/{name}.py"
+        for name in (
+            "avro_bodies",
+            "bodies",
+            "judging",
+            "keys",
+            "rate",
+            "reading",
+            "recent",
+            "shape",
+            "times",
+            "verdicts",
+        )
+    ),
+    "processors/rejects.py",
     "sinks/assignment.py",
     "sinks/ranges.py",
     "sinks/decisions.py",

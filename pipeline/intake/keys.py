@@ -47,7 +47,7 @@ def text_of(name: str, secret: str) -> str:
 
 def hashed(secret: str) -> str:
     """What is kept of a secret."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def find(keys: dict[str, Key], presented: str, now: int) -> Key | None:

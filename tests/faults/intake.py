@@ -34,7 +34,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`rate` events a second for `seconds`, `together` in a request; the broker is killed `kills` times, maybe the intake with it."""
+    """`rate` events a second for `seconds`, `together` in a request; the broker is killed `kills` times, or the intake too."""
 
     seed: int
     rate: float

@@ -28,6 +28,8 @@ def declared() -> dict[str, dict[str, str]]:
             parts = re.findall(r"(\w+) ((?:\w|\([^)]*\))+)", nested[1]) if nested else []
             columns |= {f"{column}.{part}": f"Array({inner})" for part, inner in parts} or {column: kind}
         found[name] = columns
+    for name, column, kind in re.findall(r"^ALTER TABLE (\w+) ADD COLUMN IF NOT EXISTS (\w+) (\S+)", sql, re.MULTILINE):
+        found[name][column] = kind
     return found
 
 

@@ -1,5 +1,6 @@
 """Every reason for a rejection: reachable, told in full, and without a word of what the record said."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,17 @@ from processors.resolve import STAGE, Admitted, Verdict, admit
 from tests.harness.touchpoints import DAY, LIMITS, NOW, Record, admission, answer, raw, touchpoint, wire
 
 CANARY = "Zuckerwatte"
+# What bodies of HTTP requests alone can be; tests of the intake reach them.
+OF_BODIES = (
+    Reason.JSON,
+    Reason.TEXT_MALFORMED,
+    Reason.KEY_TWICE,
+    Reason.FIELD_MISSING,
+    Reason.FIELD_UNKNOWN,
+    Reason.FIELD_MALFORMED,
+    Reason.TOO_LARGE,
+    Reason.SOURCE_FOREIGN,
+)
 EVERYTHING_SAID: Record = {
     "event_id": CANARY,
     "source": CANARY,
@@ -57,6 +69,8 @@ WRONG: list[tuple[Reason, str, bytes | None]] = [
     (Reason.IDENTIFIER_MALFORMED, "identifiers[0]", said(**identified(("shoe_size", CANARY * 30)))),
     (Reason.TIME_TOO_EARLY, "occurred_at", said(occurred_at=LIMITS.earliest_ms - 1)),
     (Reason.TIME_IN_FUTURE, "occurred_at", said(occurred_at=NOW + LIMITS.tolerance_ms + 1)),
+    (Reason.TIMES_CONTRADICT, "sent_at", said(sent_at=NOW - LIMITS.tolerance_ms - 1)),
+    (Reason.ANSWER_MISSING, "answer", said(event_type="survey.answered", answer=None)),
     (Reason.SCALE_INVALID, "answer.scale_max", said(answer=answer(scale_max=9))),
     (Reason.SCALE_INVALID, "answer.scale_max", said(answer=answer(metric=CANARY, scale_min=3, scale_max=3))),
     (Reason.SCALE_INVALID, "answer.scale_max", said(answer=answer(metric=CANARY, scale_max=2**31 - 1))),
@@ -91,7 +105,34 @@ def test_a_rejection_says_what_was_expected_and_what_came(reason: Reason, field:
 
 def test_every_reason_can_be_reached() -> None:
     """The list is closed, and nothing in it is idle; a fault of ours is no fault of a record, and ClickHouse judges rows."""
-    assert {reason for reason, _, _ in WRONG} == set(Reason) - {Reason.PROCESSING_FAILED, Reason.ROW_REFUSED}
+    others = {Reason.PROCESSING_FAILED, Reason.ROW_REFUSED, Reason.TOUCHPOINT_UNKNOWN}
+    assert {reason for reason, _, _ in WRONG} == set(Reason) - others - set(OF_BODIES)
+
+
+def test_an_installation_may_take_listed_touchpoints_alone() -> None:
+    """Whatever the type is, it must be in the catalogue then."""
+    strict = replace(admission(), known_types=frozenset({"call.ended"}))
+    assert isinstance(admit(raw(said(event_type="call.ended")), Seen(24), strict), Admitted)
+    found = admit(raw(said(event_type="page.viewed")), Seen(24), strict)
+    assert isinstance(found, Rejection)
+    assert (found.reason, found.field) == (Reason.TOUCHPOINT_UNKNOWN, "event_type")
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({"source": "pbx-north", "event_type": "call.ended", "channel": "call"}, {"pbx-north", "call.ended", "call"}),
+        ({"source": "John Smith", "event_type": CANARY, "channel": "call", "text": CANARY}, {"call"}),
+        ({}, set()),
+    ],
+)
+def test_of_what_could_be_read_names_alone_are_told(record: Record, told: set[str]) -> None:
+    """So that the rejections of a source can be counted; a text in a name's place is not repeated."""
+    why = Rejection(Reason.DECODE, "", "a", "b")
+    headers = dict(rejected(raw(b"x", 7), why, STAGE, record).headers)
+    assert {
+        headers[f"cx.{name}"].decode() for name in ("source", "event_type", "channel") if f"cx.{name}" in headers
+    } == told
 
 
 @pytest.mark.parametrize(

@@ -137,8 +137,10 @@ INCOMPATIBLE: dict[str, tuple[Change, list[str]]] = {
     "no schema": (
         lambda s: field(s, "source").update(type="sting"),
         [
-            "touchpoint: version 1 cannot read version 2 (forward): the writer's schema is not Avro: there is no type touchstream.sting",
-            "touchpoint: version 2 cannot read version 1 (backward): the reader's schema is not Avro: there is no type touchstream.sting",
+            "touchpoint: version 1 cannot read version 2 (forward):"
+            " the writer's schema is not Avro: there is no type touchstream.sting",
+            "touchpoint: version 2 cannot read version 1 (backward):"
+            " the reader's schema is not Avro: there is no type touchstream.sting",
         ],
     ),
 }

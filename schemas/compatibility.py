@@ -19,6 +19,7 @@ PROMOTIONS: Final = {
     "bytes": ("string",),
 }
 NAMED: Final = ("record", "enum", "fixed")
+MOST_SHOWN: Final = 10
 _ROOT: Final = "the record itself"
 
 
@@ -122,7 +123,8 @@ class _Resolution:
             case "enum" if "default" not in reader:
                 missing = [symbol for symbol in writer["symbols"] if symbol not in reader["symbols"]]
                 if missing:
-                    yield Incompatibility(path, f"the reader's enum has no {', '.join(missing)} and no default")
+                    shown = ", ".join(missing[:MOST_SHOWN]) + (" and others" if len(missing) > MOST_SHOWN else "")
+                    yield Incompatibility(path, f"the reader's enum has no {shown} and no default")
             case "array":
                 yield from self.faults(f"{path}[]", reader["items"], writer["items"])
             case "map":
@@ -163,5 +165,5 @@ def _word(node: Any) -> str:
 
 
 def _words(union: list[Any]) -> str:
-    shown = [node if isinstance(node, str) else _word(node) for node in union]
+    shown = [node if isinstance(node, str) else _word(node) for node in union[:MOST_SHOWN]]
     return " and ".join(name.rpartition(".")[2] for name in shown) or "nothing"

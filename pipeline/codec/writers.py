@@ -78,7 +78,7 @@ class Writers:
         return found
 
     def _made(self, schema: Schema) -> Writer | Rejection:
-        if not _sane(schema):
+        if not sane(schema):
             return _unsuitable("a schema of sane size", f"more than {MOST_NESTING} levels or {MOST_NODES} parts")
         name = schema.get("name") if isinstance(schema, dict) else "no record"
         if name != self.newest["name"]:
@@ -97,7 +97,7 @@ def _unsuitable(expected: str, got: str) -> Rejection:
     return Rejection(Reason.SCHEMA_UNSUITABLE, "", expected, got)
 
 
-def _sane(schema: Any) -> bool:
+def sane(schema: Any) -> bool:
     """Small enough to be walked by recursion. Counts without recursion itself."""
     level, seen = [schema], 0
     for _ in range(MOST_NESTING):

@@ -1,13 +1,22 @@
-"""A small schema registry over HTTP that speaks Confluent's interface, in memory: it registers, looks up and refuses."""
+"""Schema registries over HTTP: a small one in memory that registers, looks up and refuses, and our own endpoints."""
 
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import create_server
 from typing import Any
+
+import uvicorn
+
+from pipeline.config import Settings
+from pipeline.serve.app import create_api
+from pipeline.serve.clickhouse import Parameters, Row, Unavailable
+from tests.harness.waiting import until
 
 Answer = tuple[int, Any]
 
@@ -79,3 +88,29 @@ def answering(answer: Callable[[str, str, Any], Answer]) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class NoRows:
+    """A ClickHouse that is away: the registry needs none."""
+
+    async def rows(self, sql: str, parameters: Parameters | None = None) -> Sequence[Row]:
+        """See Source."""
+        raise Unavailable("there is none")
+
+
+@contextmanager
+def our_registry(home: Path) -> Iterator[str]:
+    """The address of the registry that `serve` offers, without a ClickHouse behind it."""
+    listener = create_server(("127.0.0.1", 0))
+    given: dict[str, Any] = {"home": home}
+    api = create_api(Settings(**given), NoRows())
+    server = uvicorn.Server(uvicorn.Config(api, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        until(lambda: server.started, 20, "the registry listens")
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/registry"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()

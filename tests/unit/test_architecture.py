@@ -49,7 +49,10 @@ PURE = {
         )
     ),
     *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals", "poison")),
-    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "watchdog")),
+    *(
+        f"pipeline/{name}.py"
+        for name in ("events", "keys", "flow", "reconcile", "schema_answers", "topics", "watchdog")
+    ),
     *(
         f"pipeline/codec/{name}.py"
         for name in (

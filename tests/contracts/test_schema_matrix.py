@@ -1,6 +1,8 @@
 """Every version as writer with every version as reader, through both codecs: each pair reads as the Avro specification says."""
 
 import copy
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,7 @@ from schemas import registry
 from schemas.check import changed, faults
 from schemas.registry import FileRegistry, Schema, catalogue_of_files, load
 from schemas.walk import fields
+from tests.contracts import pin
 from tests.harness.codecs import CODECS, codec
 from tests.harness.evolution import records_of
 from tests.harness.evolved import ADDED, evolved_folder, released_with
@@ -191,6 +194,22 @@ def test_the_evolved_folder_is_one_that_may_be_released(evolved: Path) -> None:
     }
     assert {"mood", "priority", "labels", "place", "place.store", "place.side"} <= grown
     assert (ADDED / "touchpoint" / "2.avsc").is_file()
+
+
+def test_a_new_version_is_pinned_by_one_command(evolved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is pinned already stays as it is; then the check has nothing to say."""
+    golden = Path(shutil.copytree(pin.GOLDEN, tmp_path / "golden"))
+    monkeypatch.setattr(pin, "GOLDEN", golden)
+    before = {path.name: path.read_bytes() for path in golden.iterdir() if path.name != "fingerprints.json"}
+    assert {fault.record for fault in faults(evolved, golden)} == set(RECORDS)
+    with released_with(evolved):
+        pin.main()
+        made = json.loads((golden / "touchpoint-2.json").read_text(encoding="utf-8"))
+        assert Decoder("touchpoint", FileRegistry()).decode(bytes.fromhex(made["hex"])) == made["record"]
+    assert faults(evolved, golden) == []
+    assert {name: (golden / name).read_bytes() for name in before} == before
+    pinned = json.loads((golden / "fingerprints.json").read_text(encoding="utf-8"))
+    assert set(pinned) == {f"{record}-{version}" for record, version in catalogue_of_files(evolved).values()}
 
 
 def test_a_default_is_each_records_own(evolved: Path) -> None:

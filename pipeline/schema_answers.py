@@ -8,7 +8,7 @@ from typing import Any, Final
 from fastavro.schema import to_parsing_canonical_form
 
 from pipeline.codec.writers import sane
-from schemas.compatibility import SchemaInvalid, incompatibilities
+from schemas.compatibility import SchemaInvalid, incompatibilities, look_at
 from schemas.registry import FileRegistry, Schema, SchemaUnknown, catalogue_of_files, load
 
 COMPATIBILITY: Final = "FULL_TRANSITIVE"
@@ -129,7 +129,7 @@ def _parsed(asked: str) -> Any:
 
 def _canonical(schema: Any) -> str:
     try:
-        incompatibilities(schema, schema)
+        look_at(schema)
         return str(to_parsing_canonical_form(schema))
     except (SchemaInvalid, ValueError, TypeError, LookupError) as error:
         said = str(error) if isinstance(error, SchemaInvalid) else "it is not Avro"

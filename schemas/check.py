@@ -8,7 +8,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from schemas.compatibility import SchemaInvalid, incompatibilities
+from schemas.compatibility import SchemaInvalid, incompatibilities, look_at
 from schemas.walk import fields, logical_types, without_commentary
 
 Version = tuple[str, int]
@@ -130,7 +130,7 @@ def _between(record: str, versions: dict[int, Any]) -> Iterator[Fault]:
     if len(versions) == 1:
         ((version, schema),) = versions.items()
         try:
-            incompatibilities(schema, schema)
+            look_at(schema)
         except SchemaInvalid as error:
             yield Fault(record, str(error), version)
     for (reader, there), (writer, here) in permutations(sorted(versions.items()), 2):

@@ -45,6 +45,11 @@ def incompatibilities(reader: Any, writer: Any) -> list[Incompatibility]:
     return list(dict.fromkeys(Incompatibility(one.path or _ROOT, one.why) for one in found))
 
 
+def look_at(schema: Any) -> None:
+    """Raises SchemaInvalid if parsed JSON is no Avro schema."""
+    _parsed(schema, "the schema")
+
+
 @dataclass(frozen=True, slots=True)
 class _Parsed:
     """A schema with full names everywhere, and its named types by them."""
@@ -121,7 +126,8 @@ class _Resolution:
                 self._walked.add(pair)
                 yield from self._fields(path, reader, writer)
             case "enum" if "default" not in reader:
-                missing = [symbol for symbol in writer["symbols"] if symbol not in reader["symbols"]]
+                known = set(reader["symbols"])
+                missing = [symbol for symbol in writer["symbols"] if symbol not in known]
                 if missing:
                     shown = ", ".join(missing[:MOST_SHOWN]) + (" and others" if len(missing) > MOST_SHOWN else "")
                     yield Incompatibility(path, f"the reader's enum has no {shown} and no default")

@@ -191,6 +191,25 @@ def test_a_body_without_end_is_refused(api: TestClient) -> None:
     assert (answer.status_code, code(answer.json())) == (413, 413)
 
 
+def of_many_branches() -> Any:
+    """A union of as many records as fit into a body."""
+    return [{"type": "record", "name": f"R{n}", "fields": []} for n in range(9_000)]
+
+
+def of_many_symbols() -> Any:
+    """An enum with as many symbols as are let in."""
+    return {"type": "enum", "name": "Cause", "symbols": [f"s{n}" for n in range(45_000)]}
+
+
+@pytest.mark.parametrize("kind", [of_many_branches(), of_many_symbols()], ids=["branches", "symbols"])
+@pytest.mark.timeout(20)
+def test_the_largest_schemas_are_judged_soon(api: TestClient, kind: Any) -> None:
+    """In time that grows with their size, not with its square: that would be minutes."""
+    schema = {**load("score"), "fields": [{"name": "cause", "type": kind}]}
+    assert post(api, f"/compatibility/subjects/{SUBJECT}/versions/latest", schema) == {"is_compatible": False}
+    assert code(post(api, f"/subjects/{SUBJECT}", schema, 404)) == 40403
+
+
 def test_it_is_in_the_openapi_document_with_examples(api: TestClient) -> None:
     document = api.get("/openapi.json").json()
     found = {path: verbs for path, verbs in document["paths"].items() if path.startswith("/registry/")}

@@ -121,7 +121,7 @@ def _change(draw: st.DrawFn, record: dict[str, Any]) -> None:
 
 def _other_type(draw: st.DrawFn, kind: Any) -> Any:
     if isinstance(kind, list):
-        return draw(st.sampled_from((kind[1:] or ["null"], kind[:2], [*kind[1:], "null"], kind[-1])))
+        return draw(st.sampled_from((kind[1:] or ["null"], kind[:2], [*kind[1:], *kind[:1]], kind[-1])))
     name = kind["type"] if isinstance(kind, dict) else kind
     if name == "enum" and draw(st.booleans()):
         symbols = draw(st.lists(st.sampled_from(SYMBOLS), min_size=1, unique=True))

@@ -1,5 +1,6 @@
 """Compatible means that every record of the one is read as the other by a library that knows nothing of our check; and not, not."""
 
+import re
 from io import BytesIO
 from typing import Any
 
@@ -40,6 +41,20 @@ def test_the_verdict_is_what_reading_shows(data: st.DataObject) -> None:
         named, shown = incompatibilities(reader, writer), failures(reader, writer)
         event("incompatible" if named else "compatible")
         assert bool(named) == bool(shown), (named, shown)
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_each_named_fault_fails_by_itself(data: st.DataObject) -> None:
+    """A reader that wants nothing but the field that a fault is told of cannot read some record either."""
+    writer = data.draw(record_schemas())
+    reader = data.draw(changed(writer))
+    for fault in incompatibilities(reader, writer):
+        top = re.split(r"[.\[{]", fault.path)[0]
+        alone = {**reader, "fields": [field for field in reader["fields"] if field["name"] == top]}
+        assert alone["fields"], fault
+        assert fault in incompatibilities(alone, writer)
+        assert failures(alone, writer), fault
 
 
 @given(record_schemas())

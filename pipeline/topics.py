@@ -64,6 +64,11 @@ OUTPUTS: Final = {
 }
 
 
+def subjects(prefix: str) -> dict[str, str]:
+    """Subject of a schema registry -> record, for the values of every topic that carries one."""
+    return {f"{prefix}{topic.name}-value": topic.record for topic in TOPICS if topic.record}
+
+
 def source_topic(channel: str) -> str:
     """The topic, without prefix, that takes touchpoints of a channel."""
     return f"touchpoints.{channel if channel in CHANNEL_TOPICS else 'other'}.v1"

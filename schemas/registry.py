@@ -28,6 +28,10 @@ class SchemaUnusable(SchemaUnknown):
     """There is a schema under this id, but nobody should read it: it is too large or nested too deeply."""
 
 
+class RegistryRefused(SchemaUnknown):
+    """The registry does not take a schema of ours; says why, in the registry's words."""
+
+
 class RegistryUnavailable(ConnectionError):
     """The registry did not answer; worth another try."""
 
@@ -42,36 +46,48 @@ class Registry(Protocol):
         """The id under which our newest schema of `record` is known for `subject`. Raises SchemaUnknown, RegistryUnavailable."""
 
 
+def catalogue_of_files(folder: Path | None = None) -> dict[int, tuple[str, int]]:
+    """Id -> (record, version), as registry.toml lists them, here or in another folder of this layout."""
+    return _listed(folder or HERE)
+
+
+def load(record: str, version: int | None = None, folder: Path | None = None) -> Schema:
+    """One schema file; the newest version unless one is named. Raises SchemaUnknown."""
+    return _loaded(folder or HERE, record, version)
+
+
 @cache
-def catalogue_of_files() -> dict[int, tuple[str, int]]:
-    """Id -> (record, version), as registry.toml lists them."""
-    listed = tomllib.loads((HERE / "registry.toml").read_text())["schema"]
+def _listed(folder: Path) -> dict[int, tuple[str, int]]:
+    listed = tomllib.loads((folder / "registry.toml").read_text(encoding="utf-8"))["schema"]
     return {entry["id"]: (entry["record"], entry["version"]) for entry in listed}
 
 
 @cache
-def load(record: str, version: int | None = None) -> Schema:
-    """One schema file; the newest version unless one is named. Raises SchemaUnknown."""
-    versions = [v for name, v in catalogue_of_files().values() if name == record and version in (None, v)]
+def _loaded(folder: Path, record: str, version: int | None) -> Schema:
+    versions = [v for name, v in _listed(folder).values() if name == record and version in (None, v)]
     if not versions:
         raise SchemaUnknown(f"schemas/ has no record {record!r}" + (f" in version {version}" if version else ""))
-    schema: Schema = json.loads((HERE / record / f"{max(versions)}.avsc").read_text())
+    schema: Schema = json.loads((folder / record / f"{max(versions)}.avsc").read_text(encoding="utf-8"))
     return schema
 
 
 class FileRegistry:
-    """The schemas of this folder, with the ids of registry.toml. Needs no server."""
+    """The schemas of this folder, or of another of its layout, with the ids of its registry.toml. Needs no server."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
 
     def schema(self, schema_id: int) -> Schema:
         """See Registry."""
         try:
-            return load(*catalogue_of_files()[schema_id])
+            return load(*catalogue_of_files(self._folder)[schema_id], self._folder)
         except KeyError:
             raise SchemaUnknown(f"no schema has the id {schema_id}") from None
 
     def schema_id(self, record: str, subject: str) -> int:
         """See Registry; files know no subjects."""
-        found = [(version, number) for number, (name, version) in catalogue_of_files().items() if name == record]
+        listed = catalogue_of_files(self._folder)
+        found = [(version, number) for number, (name, version) in listed.items() if name == record]
         if not found:
             raise SchemaUnknown(f"schemas/ has no record {record!r}")
         return max(found)[1]
@@ -133,8 +149,27 @@ class HttpRegistry:
 
     def schema_id(self, record: str, subject: str) -> int:
         """See Registry; registers the schema when the subject does not have it yet."""
-        body = json.dumps({"schema": json.dumps(load(record)), "schemaType": "AVRO"}).encode()
-        found = self._call("POST", f"/subjects/{subject}/versions", body).get("id")
+        return self.register(subject, load(record))
+
+    def register(self, subject: str, schema: Schema) -> int:
+        """The id of a schema in a subject, which is given one if it has none. Raises RegistryRefused, RegistryUnavailable."""
+        return self._id_in(self._call("POST", f"/subjects/{subject}/versions", _asked(schema)))
+
+    def look_up(self, subject: str, schema: Schema) -> int | None:
+        """The id of a schema in a subject, None if it is not there. Raises RegistryRefused, RegistryUnavailable."""
+        try:
+            return self._id_in(self._call("POST", f"/subjects/{subject}", _asked(schema)))
+        except RegistryRefused:
+            raise
+        except SchemaUnknown:
+            return None
+
+    def set_compatibility(self, subject: str, level: str) -> None:
+        """Have the registry refuse what breaks this level, such as FULL_TRANSITIVE. Raises as `register` does."""
+        self._call("PUT", f"/config/{subject}", json.dumps({"compatibility": level}).encode())
+
+    def _id_in(self, answer: dict[str, Any]) -> int:
+        found = answer.get("id")
         if not isinstance(found, int):
             raise self._no_registry()
         return found
@@ -151,8 +186,12 @@ class HttpRegistry:
             if error.code == 404:
                 raise SchemaUnknown(f"the registry does not know {path}") from None
             if error.code in (409, 422):
-                raise SchemaUnknown(f"the registry refuses our schema for {path}: HTTP {error.code}") from None
-            raise RegistryUnavailable(f"the registry answered HTTP {error.code} to {method} {path}") from error
+                raise RegistryRefused(
+                    f"the registry refuses {method} {path}: HTTP {error.code}{_said(error)}"
+                ) from None
+            raise RegistryUnavailable(
+                f"the registry answered HTTP {error.code} to {method} {path}{_said(error)}"
+            ) from error
         except RecursionError:
             raise self._no_registry() from None
         except (OSError, ValueError, http.client.HTTPException) as error:
@@ -163,3 +202,16 @@ class HttpRegistry:
 
     def _no_registry(self) -> RegistryUnavailable:
         return RegistryUnavailable(f"what answers at {self._url} is not a schema registry")
+
+
+def _asked(schema: Schema) -> bytes:
+    return json.dumps({"schema": json.dumps(schema), "schemaType": "AVRO"}).encode()
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    """What a registry says beside the number of an error, in one line."""
+    try:
+        said = json.loads(error.read(MOST_BYTES))["message"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, http.client.HTTPException):
+        return ""
+    return ": " + " ".join(str(said).split())[:500]

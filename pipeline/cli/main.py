@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "reconcile": ("pipeline.cli.reconcile", "Account for every record: stored, rejected or duplicate."),
     "recompute": ("pipeline.cli.recompute", "Compute everything again from the raw topics and compare."),
     "topics": ("pipeline.cli.topics", "Compare the topics with the table of topics, and make missing ones."),
+    "schemas": ("pipeline.cli.schemas", "Check the schemas' compatibility, and register them."),
     "db": ("pipeline.cli.db", "Show and apply migrations of the tables."),
     "config": ("pipeline.cli.config", "Print the settings, with secrets hidden."),
     "bench": ("pipeline.cli.bench", "Measure the stages and the whole path on this machine."),

@@ -1,5 +1,7 @@
 """Who wrote a record: the schema under an id, and how its records become ours."""
 
+import copy
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,6 +15,7 @@ from pipeline.codec.strict import NOT_AVRO, Read, Unsuitable, reader
 from pipeline.codec.wire import HEAD_BYTES, Record, plain
 from pipeline.events import Reason, Rejection
 from schemas.registry import Registry, Schema, SchemaUnknown, SchemaUnusable, load
+from schemas.walk import fields as walked
 
 MOST_NESTING: Final = 100
 MOST_NODES: Final = 50_000
@@ -24,12 +27,16 @@ DECODE: Final = Rejection(Reason.DECODE, "", "a record of the schema", "bytes th
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """A schema that records were written with. `ours`: it means the same as our newest one, so nothing has to be resolved."""
+    """A schema that records were written with. `ours`: it means the same as our newest one, so nothing has to be resolved.
+
+    `defaulted` names the fields in which a list or map stands that is a default of ours.
+    """
 
     strictly: Read
     parsed: Any
     resolved: Any
     ours: bool
+    defaulted: tuple[str, ...] = ()
 
     def read(self, value: bytes) -> Record | Rejection:
         """The record in a value that begins with this schema's head, or why there is none."""
@@ -48,9 +55,12 @@ class Writer:
         source = BytesIO(value)
         source.seek(HEAD_BYTES)
         try:
-            return fastavro.schemaless_reader(source, self.parsed, self.resolved)  # type: ignore[return-value]
+            record: Record = fastavro.schemaless_reader(source, self.parsed, self.resolved)  # type: ignore[assignment]
         except _UNREADABLE:
             return Rejection(Reason.SCHEMA_UNSUITABLE, "", "a schema that can be read as ours", "one that cannot")
+        for name in self.defaulted:  # fastavro gives every record the one list or map of the schema
+            record[name] = copy.deepcopy(record[name])
+        return record
 
 
 class Writers:
@@ -79,7 +89,7 @@ class Writers:
 
     def made(self, schema: Schema) -> Writer | Rejection:
         """The writer of a schema, or why it is of no use."""
-        if not _sane(schema):
+        if not sane(schema):
             return _unsuitable("a schema of sane size", f"more than {MOST_NESTING} levels or {MOST_NODES} parts")
         name = schema.get("name") if isinstance(schema, dict) else "no record"
         if str(name).rpartition(".")[2] != self.newest["name"]:  # some tools write the namespace into the name
@@ -89,16 +99,22 @@ class Writers:
             if to_parsing_canonical_form(bare) == self._canonical:
                 return Writer(self._strictly, self._parsed, None, True)
             parsed = fastavro.parse_schema(bare)
-            return Writer(reader(parsed), parsed, self._parsed, False)
+            return Writer(reader(parsed), parsed, self._parsed, False, _defaulted(bare, self.newest))
         except _NO_SCHEMA as error:
             return _unsuitable("a schema that parses", type(error).__name__)
+
+
+def _defaulted(writer: Schema, reader: Schema) -> tuple[str, ...]:
+    written = {path for path, _ in walked(writer)}
+    shared = [p for p, field in walked(reader) if p not in written and isinstance(field.get("default"), list | dict)]
+    return tuple(dict.fromkeys(re.split(r"[.\[{]", path)[0] for path in shared))
 
 
 def _unsuitable(expected: str, got: str) -> Rejection:
     return Rejection(Reason.SCHEMA_UNSUITABLE, "", expected, got)
 
 
-def _sane(schema: Any) -> bool:
+def sane(schema: Any) -> bool:
     """Small enough to be walked by recursion. Counts without recursion itself."""
     level, seen = [schema], 0
     for _ in range(MOST_NESTING):

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from pipeline.config import Settings, installation_secret
 from pipeline.keys import Keyring
-from pipeline.serve import errors
+from pipeline.serve import errors, registry
 from pipeline.serve.api import Context, router
 from pipeline.serve.board import pages
 from pipeline.serve.clickhouse import ClickHouse, Source
@@ -59,6 +59,7 @@ def create_api(
     app.state.fault = None
     errors.install(app)
     app.include_router(router)
+    registry.install(app, settings)
     app.add_middleware(Guard, host=settings.serve_host, metrics=metrics)
     return app
 

@@ -1,7 +1,6 @@
 """The contract of the topics: every schema whole and explained, and its bytes on the wire pinned."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,33 +23,17 @@ from processors.policies import SESSION_GAPS
 from processors.resolve import ADDED
 from schemas import registry
 from schemas.registry import FileRegistry, Schema, catalogue_of_files, load
+from schemas.walk import fields
 from sinks.rows import TABLES
 from tests.harness.touchpoints import encoder
 
 GOLDEN = Path(__file__).with_name("golden")
 LISTED = sorted(catalogue_of_files().values())
-PRIVACY = {"technical", "personal", "sensitive", "free_text"}
-Field = dict[str, Any]
 
 
 def name_of(listed: tuple[str, int]) -> str:
     """As a file is called."""
     return f"{listed[0]}-{listed[1]}"
-
-
-def fields(node: Any) -> Iterator[Field]:
-    """Every field of a schema, those of records inside it too."""
-    if isinstance(node, list):
-        for branch in node:
-            yield from fields(branch)
-    elif isinstance(node, dict):
-        for field in node.get("fields", []):
-            yield field
-            yield from fields(field["type"])
-        for inner in ("items", "values"):
-            yield from fields(node.get(inner))
-        if isinstance(node.get("type"), dict | list):
-            yield from fields(node["type"])
 
 
 def kinds(node: Any) -> set[str]:
@@ -65,13 +48,12 @@ def kinds(node: Any) -> set[str]:
 
 @pytest.mark.parametrize("listed", LISTED, ids=name_of)
 def test_every_field_is_explained(listed: tuple[str, int]) -> None:
-    """A sentence, a class of privacy, and a unit for every number that counts or measures."""
+    """A sentence, and a unit for every number that counts or measures."""
     schema = load(*listed)
     assert schema["doc"].endswith(".")
-    for field in fields(schema):
-        where = f"{name_of(listed)}: {field['name']}"
+    for path, field in fields(schema):
+        where = f"{name_of(listed)}: {path}"
         assert field["doc"].endswith("."), where
-        assert field["privacy"] in PRIVACY, where
         if kinds(field["type"]) & {"long", "double"}:
             assert field.get("unit"), where
         if "timestamp-millis" in kinds(field["type"]):
@@ -83,7 +65,7 @@ def test_every_field_is_explained(listed: tuple[str, int]) -> None:
 @pytest.mark.parametrize("listed", LISTED, ids=name_of)
 def test_what_may_be_missing_has_a_default(listed: tuple[str, int]) -> None:
     """So that readers and writers of different versions understand each other."""
-    for field in fields(load(*listed)):
+    for _, field in fields(load(*listed)):
         if isinstance(field["type"], list):
             assert field["type"][0] == "null"
             assert field["default"] is None

@@ -51,7 +51,10 @@ PURE = {
         )
     ),
     *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals", "poison")),
-    *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "watchdog")),
+    *(
+        f"pipeline/{name}.py"
+        for name in ("events", "keys", "flow", "reconcile", "schema_answers", "topics", "watchdog")
+    ),
     *(
         f"pipeline/codec/{name}.py"
         for name in (
@@ -88,7 +91,9 @@ PURE = {
     "sinks/ranges.py",
     "sinks/decisions.py",
     "sinks/rows.py",
+    "schemas/compatibility.py",
     "schemas/namespaces.py",
+    "schemas/walk.py",
 }
 # Schemas are files of ours that never change, so reading them is as good as having them in the source.
 GIVEN_TO_PURE = {"schemas.registry"}

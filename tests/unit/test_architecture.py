@@ -51,6 +51,10 @@ PURE = {
     *(f"processors/{name}.py" for name in ("resolve", "journey", "intervals", "poison")),
     *(f"pipeline/{name}.py" for name in ("events", "keys", "flow", "reconcile", "topics", "watchdog")),
     *(
+        f"pipeline/replay/{name}.py"
+        for name in ("bodies", "documents", "fields", "lines", "mapper", "plan", "records", "row", "trial", "values")
+    ),
+    *(
         f"pipeline/codec/{name}.py"
         for name in (
             "arrays",

@@ -1,5 +1,6 @@
 """JSON into rows: one document, one on each line, and the lists of records within them. Pure; nothing in a text breaks it."""
 
+import base64
 import io
 import json
 from collections.abc import Iterable, Iterator
@@ -104,7 +105,25 @@ def _of_value(line: int, text: str, value: Any, layout: Layout, lists: bool) -> 
             yield _Entry(line, text[:ROW_CHARS], None, {}, f"has around its records what {error}")
             continue
         for record in records:
-            yield _entry(line, record, around, text if record is value else None)
+            yield _entry(line, _unpacked(record, layout), around, text if record is value else None)
+
+
+def _unpacked(record: Any, layout: Layout) -> Any:
+    """The record, with what is JSON within a text of its own, or that in base64, under its new name as well."""
+    if not isinstance(record, dict):
+        return record
+    found = {name: _inner(record[key]) for key, name in layout.unpack if isinstance(record.get(key), str)}
+    return record | {name: value for name, value in found.items() if isinstance(value, dict | list)}
+
+
+def _inner(text: str) -> Any:
+    value = _loaded(text)
+    if value is not _NOTHING:
+        return value
+    try:
+        return _loaded(base64.urlsafe_b64decode(text.rstrip("=") + "==").decode())
+    except ValueError:
+        return _NOTHING
 
 
 def _entry(line: int, record: Any, around: dict[str, str], text: str | None) -> _Entry:

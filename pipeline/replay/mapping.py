@@ -82,17 +82,33 @@ def parse(text: str) -> Mapping:
 
 
 def _layout(entry: dict[str, Any]) -> Layout:
-    known = {"format", "delimiter", "quote", "encoding", "columns", "skip_lines", "may_lack_columns", "records"}
+    known = {
+        "format",
+        "delimiter",
+        "quote",
+        "encoding",
+        "columns",
+        "skip_lines",
+        "may_lack_columns",
+        "records",
+        "unpack",
+    }
     _only("file", entry, known)
     if "columns" in entry and not isinstance(entry["columns"], list):
         raise MappingFault("file: columns must be a list of different names")
-    layout = Layout(**{**entry, **({"columns": tuple(entry["columns"])} if "columns" in entry else {})})
+    unpack = _table("file: unpack", entry.get("unpack", {}))
+    if not all(isinstance(name, str) and name for name in unpack.values()):
+        raise MappingFault("file: unpack must be a table of keys and what they are called then")
+    columns = {"columns": tuple(entry["columns"])} if "columns" in entry else {}
+    layout = Layout(**{**entry, **columns, "unpack": tuple(unpack.items())})
     if layout.format not in _FORMATS:
         raise MappingFault(f"file: format must be one of {', '.join(_FORMATS)}")
     if not isinstance(layout.may_lack_columns, bool):
         raise MappingFault("file: may_lack_columns must be true or false")
     if not isinstance(layout.records, str) or (layout.records and layout.format not in _JSON):
         raise MappingFault("file: records must be a name, and is for jsonl and json only")
+    if layout.unpack and layout.format not in _JSON:
+        raise MappingFault("file: unpack is for jsonl and json only")
     _check_text(layout)
     return layout
 

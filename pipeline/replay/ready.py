@@ -35,9 +35,16 @@ def find(name_or_path: str) -> Mapping:
     """
     if name_or_path in names():
         return ready(name_or_path)
-    if not name_or_path or (name_or_path == Path(name_or_path).stem and not Path(name_or_path).exists()):
+    if not name_or_path or (name_or_path == Path(name_or_path).stem and not _is_file(name_or_path)):
         raise MappingFault(f"there is neither a file nor a ready mapping {name_or_path!r}; ready: {', '.join(names())}")
     return mapping.read(Path(name_or_path))
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
 
 
 def _file(name: str) -> Path:

@@ -11,7 +11,8 @@ class Layout:
     """How a file is written. `columns` are the names where no header line has them; `delimiter` and `quote` are for csv.
 
     With `may_lack_columns` a column that the header line does not have is empty. `records` is for JSON: the dotted name
-    of the list of records within a document.
+    of the list of records within a document, `unpack` has the keys of a record whose text is JSON itself, and what that is
+    called.
     """
 
     format: str = "csv"
@@ -22,6 +23,7 @@ class Layout:
     skip_lines: int = 0
     may_lack_columns: bool = False
     records: str = ""
+    unpack: tuple[tuple[str, str], ...] = ()
 
     @property
     def decoder(self) -> str:

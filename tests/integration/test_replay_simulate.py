@@ -134,10 +134,10 @@ def test_a_file_with_a_mapping_says_what_did_not_fit_and_where(settings: Setting
 
 
 def test_a_file_that_breaks_off_is_sent_as_far_as_it_goes(settings: Settings, tmp_path: Path) -> None:
-    whole = subprocess.run(["gzip", "-c", str(EXAMPLES / "calls.csv")], capture_output=True, check=True).stdout
+    whole = subprocess.run(["gzip", "-c", str(EXAMPLES / "asterisk.csv")], capture_output=True, check=True).stdout
     broken = tmp_path / "calls.csv.gz"
     broken.write_bytes(whole[:-12])
-    code, out, err = ended(started(settings, "replay", str(broken), "--mapping", str(EXAMPLES / "calls.toml")))
+    code, out, err = ended(started(settings, "replay", str(broken), "--mapping", "asterisk"))
     assert code == 65
     assert "breaks off" in err
     assert f"sent {held(settings)} touchpoints" in out

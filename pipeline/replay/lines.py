@@ -10,7 +10,14 @@ _BROKEN: Final = (EOFError, UnicodeError)
 
 
 class FileFault(Exception):
-    """The file is not what the mapping says, or only up to some line."""
+    """The file is not what the mapping says, or only up to some line.
+
+    Its text ends with `seen`, which quotes the file and is for whoever gave it only; `plain` is the text without that.
+    """
+
+    def __init__(self, plain: str, seen: str = "") -> None:
+        super().__init__(plain + seen)
+        self.plain = plain
 
 
 class Unreadable(FileFault):

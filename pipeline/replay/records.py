@@ -102,7 +102,7 @@ def _table(what: str, records: Any, layout: Layout, needed: frozenset[str]) -> I
         needed &= set(columns)
     lacking = sorted(needed - set(columns))
     if lacking:
-        raise FileFault(f"{what} has no column {', '.join(lacking)}; it has {', '.join(columns)[:500]}")
+        raise FileFault(f"{what} has no column {', '.join(lacking)}", f"; it has {', '.join(columns)[:500]}")
     doubled = sorted(name for name in needed if columns.count(name) > 1)
     if doubled:
         raise FileFault(f"{what} has the column {', '.join(doubled)} more than once")

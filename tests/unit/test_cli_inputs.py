@@ -60,7 +60,11 @@ def test_help_has_an_example(command: str) -> None:
         (("calls.csv", "--mapping", "astersik"), 78, "neither a file nor a ready mapping 'astersik'; ready: asterisk"),
         (("nowhere.csv", "--mapping", MAPPING), 66, "cannot read nowhere.csv: No such file"),
         ((".", "--mapping", MAPPING), 66, "cannot read .: Is a directory"),
-        ((EXAMPLES / "asterisk.csv", "--mapping", MAPPING, "--rejects", "no/such/file"), 73, "cannot write no/such/file"),
+        (
+            (EXAMPLES / "asterisk.csv", "--mapping", MAPPING, "--rejects", "no/such/file"),
+            73,
+            "cannot write no/such/file",
+        ),
         ((EXAMPLES / "asterisk.csv", "--mapping", MAPPING), 69, "no Kafka is known"),
     ],
 )

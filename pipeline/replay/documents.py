@@ -11,8 +11,6 @@ from pipeline.replay.lines import Lines
 from pipeline.replay.row import ROW_CHARS, BadRow, Layout, Row
 
 DOCUMENT_CHARS: Final = 20_000_000
-# Each name of a nested value repeats the names above it, so a small text could become very large cells.
-RECORD_CHARS: Final = 5 * ROW_CHARS
 DEPTH: Final = 64
 
 
@@ -174,9 +172,10 @@ def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, str]:
             nested.append(_named(f"{name}.", value))
         elif value is not None:
             cells[name] = ("true" if value else "false") if isinstance(value, bool) else str(value)
+        # Each name of a nested value repeats the names above it, so a small text could become very large cells.
         chars += len(name) + len(cells.get(name, ""))
-        if chars > RECORD_CHARS:
-            raise _Unflat(f"is longer than {RECORD_CHARS} characters with all its names")
+        if chars > ROW_CHARS:
+            raise _Unflat(f"is longer than {ROW_CHARS} characters with all its names")
     _refuse_bad_text("".join(cells) + "".join(cells.values()))
     return cells
 

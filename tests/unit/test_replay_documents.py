@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.replay.bodies import records_of
-from pipeline.replay.documents import DEPTH, DOCUMENT_CHARS, RECORD_CHARS
+from pipeline.replay.documents import DEPTH, DOCUMENT_CHARS
 from pipeline.replay.lines import FileFault
 from pipeline.replay.mapping import Mapping, parse
 from pipeline.replay.row import ROW_CHARS, BadRow, Layout, Row
@@ -73,9 +73,9 @@ def test_rows_are_numbered_through_and_know_their_line() -> None:
 def test_names_that_repeat_what_is_above_them_cannot_grow_without_end() -> None:
     """A megabyte of text would become gigabytes of names."""
     body = json.dumps([{"k" * 100_000: list(range(100_000))}, {"a": 1}])
-    assert cells(rows(body)) == [f"is longer than {RECORD_CHARS} characters with all its names", {"a": "1"}]
+    assert cells(rows(body)) == [f"is longer than {ROW_CHARS} characters with all its names", {"a": "1"}]
     empty = json.dumps([{"k" * 100_000: [[]] * 100_000}])
-    assert cells(rows(empty)) == [f"is longer than {RECORD_CHARS} characters with all its names"]
+    assert cells(rows(empty)) == [f"is longer than {ROW_CHARS} characters with all its names"]
 
 
 def test_a_document_has_an_end() -> None:

@@ -70,6 +70,7 @@ def test_what_fits(parser: Parser, text: str, value: int) -> None:
         (values.time("iso"), "yesterday"),
         (values.time("iso", "Asia/Tokyo"), "0001-01-01T00:00:00"),
         (values.time("%Y-%m-%d"), "2024-02-30"),
+        (values.time("%Y-%m-%d %H"), "2024-02-20" + " " * 100_000 + "12"),
     ],
 )
 def test_what_does_not_fit_is_refused_without_being_quoted(parser: Parser, text: str) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from pipeline.replay.lines import Lines
@@ -12,6 +13,9 @@ from pipeline.replay.row import ROW_CHARS, BadRow, Layout, Row
 
 DOCUMENT_CHARS: Final = 20_000_000
 DEPTH: Final = 64
+_NOTHING: Final = object()
+_NO_JSON: Final = "is not JSON"
+_NO_OBJECT: Final = "is not a JSON object"
 
 
 class _Unflat(ValueError):
@@ -35,8 +39,13 @@ def of_lines(lines: Lines, layout: Layout) -> Iterator[Row | BadRow]:
 
 
 def of_text(lines: Lines, layout: Layout) -> Iterator[Row | BadRow]:
-    """The rows of one JSON document (a list in it is a list of records), or of one on each line. Raises FileFault."""
+    """The rows of one JSON document (a list in it is a list of records), or of one on each line. Raises FileFault.
+
+    What is longer than DOCUMENT_CHARS is read by lines.
+    """
     text = lines.rest(DOCUMENT_CHARS)
+    if text is None:
+        return _numbered(_by_lines(lines, 0, layout))
     if not text.strip():
         return iter(())
     value = _loaded(text)
@@ -47,22 +56,18 @@ def of_text(lines: Lines, layout: Layout) -> Iterator[Row | BadRow]:
 
 def _of_broken(text: str, before: int, layout: Layout) -> Iterator[Row | BadRow]:
     """Some of its lines may be documents; where none is, it is one broken document and not many."""
-    inner = Lines(io.StringIO(text, newline=""), "")
-    entries = (
-        entry for line in inner for entry in _of_line(before + line.number, line.text, line.fault, layout, lists=True)
-    )
-    bad: list[_Entry] = []
+    entries = _by_lines(Lines(io.StringIO(text, newline=""), ""), before, layout)
+    first: list[_Entry] = []
     for entry in entries:
-        if entry.cells is not None:
-            return _numbered(_chained(bad, entry, entries))
-        bad.append(entry)
-    return _numbered([_Entry(before + 1, text[:ROW_CHARS], None, {}, "is not JSON")])
+        first.append(entry)
+        if entry.fault not in (_NO_JSON, _NO_OBJECT):
+            return _numbered(chain(first, entries))
+    return _numbered([_Entry(before + 1, text[:ROW_CHARS], None, {}, _NO_JSON)])
 
 
-def _chained(first: list[_Entry], then: _Entry, rest: Iterator[_Entry]) -> Iterator[_Entry]:
-    yield from first
-    yield then
-    yield from rest
+def _by_lines(lines: Lines, before: int, layout: Layout) -> Iterator[_Entry]:
+    for line in lines:
+        yield from _of_line(before + line.number, line.text, line.fault, layout, lists=True)
 
 
 def _numbered(entries: Iterable[_Entry]) -> Iterator[Row | BadRow]:
@@ -71,9 +76,6 @@ def _numbered(entries: Iterable[_Entry]) -> Iterator[Row | BadRow]:
             yield BadRow(entry.line, number, entry.fault, entry.text)
         else:
             yield Row(entry.line, number, entry.cells, entry.around)
-
-
-_NOTHING: Final = object()
 
 
 def _loaded(text: str) -> Any:
@@ -85,11 +87,11 @@ def _loaded(text: str) -> Any:
 
 
 def _of_line(number: int, text: str, fault: str | None, layout: Layout, lists: bool = False) -> Iterator[_Entry]:
-    if not text.strip():
+    if fault is None and not text.strip():
         return
     value = _loaded(text) if fault is None else _NOTHING
     if value is _NOTHING:
-        yield _Entry(number, text, None, {}, fault or "is not JSON")
+        yield _Entry(number, text, None, {}, fault or _NO_JSON)
     else:
         yield from _of_value(number, text, value, layout, lists)
 
@@ -127,7 +129,7 @@ def _inner(text: str) -> Any:
 def _entry(line: int, record: Any, around: dict[str, str], text: str | None) -> _Entry:
     try:
         if not isinstance(record, dict):
-            raise _Unflat("is not a JSON object")
+            raise _Unflat(_NO_OBJECT)
         return _Entry(line, "", _flat(record), around)
     except _Unflat as error:
         return _Entry(line, (_written(record) if text is None else text)[:ROW_CHARS], None, {}, str(error))

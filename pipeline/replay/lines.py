@@ -1,5 +1,6 @@
 """The lines of a text with their numbers and faults, whatever they come from."""
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -43,6 +44,23 @@ class Line:
     fault: str | None = None
 
 
+class _Ahead:
+    """Text that was read before its turn, and then the rest."""
+
+    def __init__(self, text: str, rest: Source) -> None:
+        self._read = io.StringIO(text, newline="")
+        self._rest = rest
+
+    def readline(self, size: int, /) -> str:
+        line = self._read.readline(size)
+        whole = len(line) == size or line.endswith(("\n", "\r"))
+        return line if whole else line + self._rest.readline(size - len(line))
+
+    def read(self, size: int, /) -> str:
+        text = self._read.read(size)
+        return text + self._rest.read(size - len(text))
+
+
 class Lines:
     """The lines of a file with their numbers; one that is too long or not in the encoding comes with its fault."""
 
@@ -73,11 +91,12 @@ class Lines:
         """The number of the last line that was read."""
         return self._number
 
-    def rest(self, limit: int) -> str:
-        """All text that is left. Raises FileFault when that is more than `limit` characters."""
+    def rest(self, limit: int) -> str | None:
+        """All text that is left; None when that is more than `limit` characters: then it can be read by lines still."""
         text = self._guarded(self._source.read, limit + 1, self._number + 1)
         if len(text) > limit:
-            raise FileFault(f'{self._what} is longer than {limit:,} characters, the most for format = "json"')
+            self._source = _Ahead(text, self._source)
+            return None
         return text
 
     def _skip_rest(self, line: str) -> None:

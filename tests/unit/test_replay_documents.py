@@ -46,6 +46,7 @@ def cells(found: list[Row | BadRow]) -> list[Any]:
         ('{"a": 1}\n\n{"a": 2}\n', [{"a": "1"}, {"a": "2"}]),
         ('broken\n{"a": 2}\n[{"a": 3}]\n', ["is not JSON", {"a": "2"}, {"a": "3"}]),
         ('{\n  "a": 1,\n  "b": \n}\n', ["is not JSON"]),
+        ('{"a": "\\u0000"}\n{"a": "\\ud800"}\n', ["holds a NUL byte", "holds half a character"]),
         ("", []),
         (" \n ", []),
         ("[]", []),
@@ -78,10 +79,13 @@ def test_names_that_repeat_what_is_above_them_cannot_grow_without_end() -> None:
     assert cells(rows(empty)) == [f"is longer than {ROW_CHARS} characters with all its names"]
 
 
-def test_a_document_has_an_end() -> None:
-    (found,) = rows(b" " * DOCUMENT_CHARS + b"{}")
-    assert isinstance(found, BadRow)
-    assert "is longer than 20,000,000 characters" in found.reason
+def test_a_long_document_is_read_by_lines() -> None:
+    assert cells(rows(b" " * DOCUMENT_CHARS + b"{}")) == [f"longer than {ROW_CHARS} characters"]
+    line = b'{"a": "' + b"x" * 99_989 + b'"}\n'
+    many = DOCUMENT_CHARS // len(line) + 2
+    found = rows(line * many + b"broken\r\n" + line)
+    assert [row.number for row in found] == [*range(1, many + 3)]
+    assert [row.line for row in found if isinstance(row, BadRow)] == [many + 1]
 
 
 def test_what_is_kept_of_a_bad_record_has_an_end() -> None:

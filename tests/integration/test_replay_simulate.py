@@ -137,7 +137,7 @@ def test_a_file_with_a_mapping_says_what_did_not_fit_and_where(settings: Setting
 def test_a_ready_mapping_is_called_by_its_name(settings: Settings) -> None:
     code, out, err = ended(started(settings, "replay", str(EXAMPLES / "segment.jsonl"), "--mapping", "segment"))
     assert code == 0
-    assert "sent 6 touchpoints" in out
+    assert "sent 7 touchpoints" in out
     assert "line 3: amount.currency: not in the map" in err
     types = {one["touchpoint"]["event_type"] for row in expected("segment") for one in row["touchpoints"]}
     assert {one.event_type for one in touchpoints(settings)} == types

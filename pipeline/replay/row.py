@@ -46,7 +46,9 @@ class Row:
 
     def cell(self, column: str) -> str:
         """The text of a column; empty where there is none."""
-        return self.entry.get(column) or self.around.get(column) or self.cells.get(column, "")
+        if self.entry or self.around:
+            return self.entry.get(column) or self.around.get(column) or self.cells.get(column, "")
+        return self.cells.get(column, "")
 
 
 @dataclass(frozen=True, slots=True)

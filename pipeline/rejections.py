@@ -68,7 +68,7 @@ MEANINGS: Final[dict[Reason, tuple[str, str]]] = {
         "Is it misspelt? Otherwise add it to schemas/catalogue.toml.",
     ),
     Reason.ANSWER_MISSING: (
-        "It says that a survey was answered, and has no answer.",
+        "It says that a survey was answered, and not how.",
         "Fill `answer`, or use another type.",
     ),
     Reason.SCALE_INVALID: ("The scale is not one of the metric's.", "NPS is 0-10; CSAT and CES are 1-3, 1-5 or 1-7."),

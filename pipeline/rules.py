@@ -28,12 +28,16 @@ def codec_of(settings: Settings) -> Codec:
 
 def admission_of(settings: Settings, registry: Registry) -> Admission:
     """How the resolve stage judges records. Raises OSError when the installation's secret cannot be kept."""
-    earliest = int(datetime(settings.earliest_year, 1, 1, tzinfo=UTC).timestamp() * 1000)
-    limits = TimeLimits(earliest, settings.future_tolerance_h * HOUR)
     keyring = Keyring(installation_secret(settings))
     decoder = codec_of(settings).decoder("touchpoint", registry)
     known_types = frozenset(catalogue.listed()) if settings.strict_touchpoints else None
-    return Admission(decoder, keyring, limits, settings.dedupe_horizon_h, known_types)
+    return Admission(decoder, keyring, limits_of(settings), settings.dedupe_horizon_h, known_types)
+
+
+def limits_of(settings: Settings) -> TimeLimits:
+    """Which times of touchpoints the resolve stage accepts."""
+    earliest = int(datetime(settings.earliest_year, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    return TimeLimits(earliest, settings.future_tolerance_h * HOUR)
 
 
 def policy_of(settings: Settings) -> JourneyPolicy:

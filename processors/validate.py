@@ -75,8 +75,8 @@ def _sent(occurred_at: int, sent_at: int | None, limits: TimeLimits) -> Rejectio
 def _answer(record: Record) -> Rejection | None:
     answer = record["answer"]
     if answer is None:
-        if record["event_type"] == ANSWERED:
-            return Rejection(Reason.ANSWER_MISSING, "answer", f"the answer that {ANSWERED} is about", "none")
+        if record["event_type"] == ANSWERED and not record["text"] and not record["attributes"]:
+            return Rejection(Reason.ANSWER_MISSING, "answer", "an answer, or its words in text or attributes", "none")
         return None
     scale = (answer["scale_min"], answer["scale_max"])
     known = STANDARD_SCALES.get(answer["metric"])

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "doctor": ("pipeline.cli.doctor", "Say what is wrong, and what to do."),
     "run": ("pipeline.cli.run", "Run one process in the foreground."),
     "replay": ("pipeline.cli.replay", "Produce touchpoints from a data set or a file."),
+    "intake": ("pipeline.cli.intake", "Try how a file's rows become touchpoints; list the ready mappings."),
     "simulate": ("pipeline.cli.simulate", "Produce simulated touchpoints on all channels."),
     "keys": ("pipeline.cli.keys", "Say who may send touchpoints over HTTP."),
     "customer": ("pipeline.cli.customer", "Show what is known of a customer."),

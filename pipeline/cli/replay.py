@@ -25,9 +25,10 @@ from pipeline.cli.sending import INTERRUPTED, STOPPED, counted, positive, send
 from pipeline.config import Settings, installation_secret
 from pipeline.events import Touchpoint
 from pipeline.produce import ProducedCounts, by_event_time, full_speed
-from pipeline.replay import datasets, mapping
+from pipeline.replay import datasets, mapping, ready
 from pipeline.replay.fields import MappingFault
-from pipeline.replay.rows import Unreadable
+from pipeline.replay.lines import Unreadable
+from pipeline.replay.plan import Mapping
 from pipeline.replay.source import SHOWN, Account, touchpoints
 
 EX_NOINPUT: Final = 66
@@ -39,7 +40,10 @@ def replay(
     ],
     *,
     mapping_file: Annotated[
-        Path | None, typer.Option("--mapping", help="How the file's rows become touchpoints; see docs/input.md.")
+        str | None,
+        typer.Option(
+            "--mapping", help="How the file's rows become touchpoints: a mapping file, or a ready one's name."
+        ),
     ] = None,
     speed: Annotated[
         str, typer.Option(help="max: at once; or how many times as fast as the touchpoints' own times.")
@@ -54,7 +58,7 @@ def replay(
 
     The same file gives the same event ids, so that replaying it again changes nothing.
 
-    Example: touchstream replay calls.csv --mapping docs/examples/calls.toml
+    Example: touchstream replay docs/examples/asterisk.csv --mapping asterisk
     """
     chosen = settings()
     factor = positive(speed, "--speed")
@@ -75,7 +79,7 @@ def replay(
         fail(f"{account.fault}; what came before is sent", EX_DATAERR)
 
 
-def _source(what: str, mapping_file: Path | None, chosen: Settings) -> tuple[Path, mapping.Mapping, int | None]:
+def _source(what: str, mapping_file: str | None, chosen: Settings) -> tuple[Path, Mapping, int | None]:
     """The file, its mapping, and how many touchpoints it has if that is known."""
     try:
         known = datasets.listed().get(what)
@@ -86,8 +90,8 @@ def _source(what: str, mapping_file: Path | None, chosen: Settings) -> tuple[Pat
         path = Path(what)
         if mapping_file is None:
             names = " nor ".join(datasets.listed())
-            fail(f"{what} is neither {names}: a file needs --mapping, see docs/input.md", EX_USAGE)
-        return path, mapping.read(mapping_file), None
+            fail(f"{what} is neither {names}: a file needs --mapping, see docs/mappings.md", EX_USAGE)
+        return path, ready.find(mapping_file), None
     except datasets.DatasetError as error:
         fail(str(error), EX_UNAVAILABLE)
     except MappingFault as error:

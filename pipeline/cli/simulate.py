@@ -43,7 +43,7 @@ def simulate(
     customers: Annotated[int, typer.Option(help="How many customers there are.")] = 2_000,
     duplicates: Annotated[float, typer.Option(help="Share of records that are sent a second time.")] = 0.02,
     late: Annotated[float, typer.Option(help="Share of touchpoints that happened up to 72 hours before.")] = 0.05,
-    invalid: Annotated[float, typer.Option(help="Share of records that are broken in one of 15 ways.")] = 0.005,
+    invalid: Annotated[float, typer.Option(help="Share of records that are broken in one of 17 ways.")] = 0.005,
     seed: Annotated[int, typer.Option(help="Equal seeds and starts give equal records.")] = 1,
     start: Annotated[
         str | None, typer.Option(help="With --speed max: the first time, as 2026-03-01T08:00:00Z.")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.replay import values
-from pipeline.replay.rows import Row
+from pipeline.replay.row import Row
 from pipeline.replay.values import Unfit
 
 Reader = Callable[[Row], str]
@@ -117,11 +117,22 @@ def _reader(name: str, entry: dict[str, Any], needed: Needed) -> Reader:
         constant = str(entry["const"])
         return lambda _row: constant
     if sources == ["column"]:
-        column = needed.column(entry["column"], name)
-        return lambda row: row.cells.get(column, "")
+        return _first_filled([needed.column(column, name) for column in _list(entry["column"])], name)
     if sources == ["row"]:
         return lambda row: str(row.number)
     return _template(name, entry["template"], needed)
+
+
+def _list(entry: Any) -> list[Any]:
+    return entry if isinstance(entry, list) else [entry]
+
+
+def _first_filled(columns: list[str], name: str) -> Reader:
+    if not columns:
+        raise MappingFault(f"{name}: a column must be a name")
+    if len(columns) == 1:
+        return lambda row: row.cell(columns[0])
+    return lambda row: next((text for column in columns if (text := row.cell(column)).strip()), "")
 
 
 def _template(name: str, template: Any, needed: Needed) -> Reader:
@@ -137,7 +148,7 @@ def _template(name: str, template: Any, needed: Needed) -> Reader:
 
     def read(row: Row) -> str:
         # With nothing in one of its columns a template says nothing, so that "+{code}{number}" is never just "+".
-        cells = [row.cells.get(column, "").strip() if column else None for _, column in pieces]
+        cells = [row.cell(column).strip() if column else None for _, column in pieces]
         if "" in cells:
             return ""
         return "".join(text + (cell or "") for (text, _), cell in zip(pieces, cells, strict=True))
@@ -158,11 +169,12 @@ def _mapped(name: str, entry: dict[str, Any], read: Reader) -> Reader:
     known = {key: str(value) for key, value in table.items()} if table is not None else None
     nothing = frozenset({"", *empty})
     fallback = str(default) if default is not None else None
+    nothing_means = known.get("", fallback) if known is not None else fallback
 
     def mapped(row: Row) -> str:
         text = read(row).strip()
         if text in nothing:
-            return fallback or ""
+            return nothing_means or ""
         if known is None:
             return text
         found = known.get(text, fallback)
@@ -223,7 +235,7 @@ def _money(parse: str = "major", digits: int = 2, decimal: str = ".", grouping: 
 
 
 def _tables(name: str, word: str, entry: Any) -> list[dict[str, Any]]:
-    entries = entry if isinstance(entry, list) else [entry]
+    entries = _list(entry)
     if not all(isinstance(one, dict) for one in entries):
         raise MappingFault(f"{name}: {word} must be a table or a list of tables")
     return entries
@@ -252,10 +264,10 @@ def condition(where: str, entry: Any, needed: Needed) -> Callable[[Row], bool]:
     if word == "filled":
         if not isinstance(wanted, bool):
             raise MappingFault(f"{where}: filled must be true or false")
-        return lambda row: bool(row.cells.get(column, "").strip()) is wanted
-    texts = frozenset(map(str, wanted if isinstance(wanted, list) else [wanted]))
+        return lambda row: bool(row.cell(column).strip()) is wanted
+    texts = frozenset(map(str, _list(wanted)))
     return partial(_among, column, texts, word == "is")
 
 
 def _among(column: str, texts: frozenset[str], wanted: bool, row: Row) -> bool:
-    return (row.cells.get(column, "").strip() in texts) is wanted
+    return (row.cell(column).strip() in texts) is wanted

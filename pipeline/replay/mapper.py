@@ -3,19 +3,21 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import chain
 from typing import Any, Final
 
 from pipeline.events import Amount, Answer, Identifier, Promise, Touchpoint
 from pipeline.replay.fields import Field, Misfit
-from pipeline.replay.mapping import Mapping, Plan
-from pipeline.replay.rows import Row
+from pipeline.replay.plan import Mapping, Plan
+from pipeline.replay.row import Row
 from processors.validate import STANDARD_SCALES
 from schemas.namespaces import namespace
 from schemas.registry import load
 
 _EVENT_TYPE: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+MOST_ENTRIES: Final = 200
 _REQUIRED: Final = ("event_type", "channel", "occurred_at", "source")
 _MADE: Final[dict[str, tuple[type, str]]] = {
     "answer": (Answer, "value"),
@@ -31,21 +33,51 @@ def touchpoints(mapping: Mapping, secret: bytes, row: Row) -> list[Touchpoint]:
     """
     if not all(test(row) for test in mapping.when):
         return []
-    wanted = [(n, plan) for n, plan in enumerate(mapping.plans) if all(test(row) for test in plan.when)]
-    if not wanted:
+    parts = [
+        (ending, plan, part)
+        for n, plan in enumerate(mapping.plans)
+        for ending, part in _parts(n, plan, secret, row)
+        if all(test(part) for test in plan.when)
+    ]
+    if not parts:
         return []
     event_id = _event_id(mapping, secret, row)
-    return [_touchpoint(plan, f"{event_id}-{n + 1}" if n else event_id, row) for n, plan in wanted]
+    return [_touchpoint(plan, event_id + ending, part) for ending, plan, part in parts]
+
+
+def _parts(n: int, plan: Plan, secret: bytes, row: Row) -> Iterator[tuple[str, Row]]:
+    """What a plan is applied to, and how the ids of that end: the row, or the row with each entry of what it holds."""
+    if not plan.each:
+        yield f"-{n + 1}" if n else "", row
+        return
+    for key, entry in _entries(plan.each, row).items():
+        # By its key, and not by its place, which another version of the same row may have changed.
+        ending = f"-{n + 1}-{_digest(key, secret, 6)}"
+        yield ending, Row(row.line, row.number, row.cells, row.around, entry)
+
+
+def _entries(path: str, row: Row) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for name, text in row.cells.items():
+        if name.startswith(f"{path}."):
+            key, _, rest = name[len(path) + 1 :].partition(".")
+            entry = found.setdefault(key, {"each.key": key})
+            entry[f"each.value.{rest}" if rest else "each.value"] = text
+    if len(found) > MOST_ENTRIES:
+        raise Misfit("each", f"more than {MOST_ENTRIES} entries")
+    return found
 
 
 def _event_id(mapping: Mapping, secret: bytes, row: Row) -> str:
     if mapping.id_from == "row":
         return f"{mapping.name}-{row.number}"
     if mapping.id_from == "columns":
-        cells = [row.cells.get(column, "").strip() for column in mapping.id_columns]
+        cells = [row.cell(column).strip() for column in mapping.id_columns]
         if not any(cells):
             raise Misfit("event_id", "its columns are empty")
         return f"{mapping.name}-{_digest(cells, secret, 12)}"
+    if mapping.id_from == "content":
+        return f"{mapping.name}-{_digest(sorted(row.cells.items()), secret, 12)}"
     return f"{mapping.name}-{row.number}-{_digest(sorted(row.cells.items()), secret, 6)}"
 
 
@@ -67,8 +99,17 @@ def _touchpoint(plan: Plan, event_id: str, row: Row) -> Touchpoint:
         value = _nested(name, fields, row)
         if value is not None:
             made[name] = value
-    attributes = {name: text for name, field in plan.attributes.items() if (text := field.of(row)) is not None}
-    return Touchpoint(event_id=event_id, identifiers=_identifiers(plan, row), attributes=attributes, **made)
+    return Touchpoint(event_id=event_id, identifiers=_identifiers(plan, row), attributes=_attributes(plan, row), **made)
+
+
+def _attributes(plan: Plan, row: Row) -> dict[str, str]:
+    kept = {
+        name[len(prefix) + 1 :]: text.strip()
+        for prefix in plan.kept
+        for name, text in chain(row.cells.items(), row.entry.items())
+        if name.startswith(f"{prefix}.") and text.strip()
+    }
+    return kept | {name: text for name, field in plan.attributes.items() if (text := field.of(row)) is not None}
 
 
 def _nested(name: str, fields: dict[str, Field], row: Row) -> Any:

@@ -3,13 +3,14 @@
 import codecs
 import re
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline.replay.fields import Field, MappingFault, Needed, condition, field
-from pipeline.replay.rows import Layout, Row
+from pipeline.replay.plan import Condition, Mapping, Plan
+from pipeline.replay.row import Layout
+
+__all__ = ["Mapping", "MappingFault", "Plan", "parse", "read"]
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 TEXTS: Final = (
@@ -30,33 +31,9 @@ _NESTED: Final = {
     "promise": {"promise_id": "text", "kind": "text", "due_at": "time"},
 }
 _REQUIRED: Final = ("event_type", "channel", "occurred_at", "source", "identifiers")
-_EVENT_ID: Final = ("row_and_content", "row", "columns")
-Condition = Callable[[Row], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One touchpoint of a row: when there is one, and how each of its fields is made."""
-
-    when: tuple[Condition, ...]
-    fields: dict[str, Field]
-    nested: dict[str, dict[str, Field]]
-    identifiers: tuple[tuple[str, Field], ...]
-    attributes: dict[str, Field]
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """A checked mapping. `id_columns` is empty where the event id comes from the row's number."""
-
-    name: str
-    layout: Layout
-    in_time_order: bool
-    id_from: str
-    id_columns: tuple[str, ...]
-    when: tuple[Condition, ...]
-    plans: tuple[Plan, ...]
-    columns: frozenset[str]
+_EVENT_ID: Final = ("row_and_content", "row", "columns", "content")
+_JSON: Final = ("jsonl", "json")
+_FORMATS: Final = ("csv", "words", "jsonl", "json")
 
 
 def read(path: Path) -> Mapping:
@@ -77,10 +54,13 @@ def parse(text: str) -> Mapping:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise MappingFault(f"it is not TOML: {error}") from None
-    _only("it", document, {"name", "order", "file", "event_id", "when", "common", "touchpoint"})
+    _only("it", document, {"name", "about", "order", "file", "event_id", "when", "common", "touchpoint"})
     name = document.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise MappingFault("name must be up to 40 of a-z, 0-9 and -")
+    about = document.get("about", "")
+    if not isinstance(about, str) or "\n" in about:
+        raise MappingFault("about must be one line")
     order = document.get("order", "file")
     if order not in ("file", "time"):
         raise MappingFault("order must be file or time")
@@ -97,17 +77,43 @@ def parse(text: str) -> Mapping:
         for n, entry in enumerate(entries, 1)
     )
     # Rows of JSON may leave out what they have not, so there a column is never lacking.
-    columns = frozenset() if layout.format == "jsonl" else frozenset(needed.columns)
-    return Mapping(name, layout, order == "time", id_from, id_columns, when, plans, columns)
+    columns = frozenset() if layout.format in _JSON else frozenset(needed.columns)
+    return Mapping(name, layout, order == "time", id_from, id_columns, when, plans, columns, about)
 
 
 def _layout(entry: dict[str, Any]) -> Layout:
-    _only("file", entry, {"format", "delimiter", "quote", "encoding", "columns", "skip_lines"})
+    known = {
+        "format",
+        "delimiter",
+        "quote",
+        "encoding",
+        "columns",
+        "skip_lines",
+        "may_lack_columns",
+        "records",
+        "unpack",
+    }
+    _only("file", entry, known)
     if "columns" in entry and not isinstance(entry["columns"], list):
         raise MappingFault("file: columns must be a list of different names")
-    layout = Layout(**{**entry, **({"columns": tuple(entry["columns"])} if "columns" in entry else {})})
-    if layout.format not in ("csv", "words", "jsonl"):
-        raise MappingFault("file: format must be csv, words or jsonl")
+    unpack = _table("file: unpack", entry.get("unpack", {}))
+    if not all(isinstance(name, str) and name for name in unpack.values()):
+        raise MappingFault("file: unpack must be a table of keys and what they are called then")
+    columns = {"columns": tuple(entry["columns"])} if "columns" in entry else {}
+    layout = Layout(**{**entry, **columns, "unpack": tuple(unpack.items())})
+    if layout.format not in _FORMATS:
+        raise MappingFault(f"file: format must be one of {', '.join(_FORMATS)}")
+    if not isinstance(layout.may_lack_columns, bool):
+        raise MappingFault("file: may_lack_columns must be true or false")
+    if not isinstance(layout.records, str) or (layout.records and layout.format not in _JSON):
+        raise MappingFault("file: records must be a name, and is for jsonl and json only")
+    if layout.unpack and layout.format not in _JSON:
+        raise MappingFault("file: unpack is for jsonl and json only")
+    _check_text(layout)
+    return layout
+
+
+def _check_text(layout: Layout) -> None:
     delimiter, quote = layout.delimiter, layout.quote
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in "\r\n":
         raise MappingFault("file: delimiter must be one character")
@@ -125,7 +131,6 @@ def _layout(entry: dict[str, Any]) -> Layout:
             raise LookupError
     except (LookupError, TypeError, ValueError):
         raise MappingFault("file: there is no such encoding") from None
-    return layout
 
 
 def _event_id(entry: dict[str, Any], needed: Needed) -> tuple[str, tuple[str, ...]]:
@@ -139,18 +144,34 @@ def _event_id(entry: dict[str, Any], needed: Needed) -> tuple[str, tuple[str, ..
 
 
 def _plan(where: str, entry: dict[str, Any], needed: Needed) -> Plan:
-    _only(where, entry, {*_PLAIN, *_NESTED, "when", "identifiers", "attributes"})
+    _only(where, entry, {*_PLAIN, *_NESTED, "when", "each", "identifiers", "attributes"})
     lacking = [name for name in _REQUIRED if name not in entry]
     if lacking:
         raise MappingFault(f"{where}: {', '.join(lacking)} must be mapped")
-    attributes = _table(f"{where}: attributes", entry.get("attributes", {}))
-    return Plan(
+    attributes = dict(_table(f"{where}: attributes", entry.get("attributes", {})))
+    kept, each = _prefixes(where, attributes.pop("*", [])), entry.get("each", "")
+    if not isinstance(each, str):
+        raise MappingFault(f"{where}: each must be a name")
+    whole, needed = needed, Needed()
+    plan = Plan(
         when=_conditions(f"{where}: when", entry.get("when", []), needed),
         fields={name: _field(where, name, kind, entry[name], needed) for name, kind in _PLAIN.items() if name in entry},
         nested={name: _group(where, name, entry[name], needed) for name in _NESTED if name in entry},
         identifiers=_identifiers(where, entry["identifiers"], needed),
         attributes={name: _field(where, f"attributes.{name}", "text", one, needed) for name, one in attributes.items()},
+        kept=kept,
+        each=each,
     )
+    # What an entry has is in no header line.
+    whole.columns.update(name for name in needed.columns if not (each and name.startswith("each.")))
+    return plan
+
+
+def _prefixes(where: str, entry: Any) -> tuple[str, ...]:
+    names = entry if isinstance(entry, list) else [entry]
+    if not all(isinstance(name, str) and name for name in names):
+        raise MappingFault(f'{where}: attributes: "*" must be a name or a list of names')
+    return tuple(names)
 
 
 def _group(where: str, name: str, entry: Any, needed: Needed) -> dict[str, Field]:

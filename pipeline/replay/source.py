@@ -11,8 +11,10 @@ from typing import Any, Final, TextIO
 from pipeline.events import Touchpoint
 from pipeline.replay import mapper
 from pipeline.replay.fields import Misfit
-from pipeline.replay.mapping import Mapping
-from pipeline.replay.rows import BadRow, FileFault, Row, read_rows
+from pipeline.replay.lines import FileFault
+from pipeline.replay.plan import Mapping
+from pipeline.replay.row import BadRow, Row
+from pipeline.replay.rows import read_rows
 
 SHOWN: Final = 20
 

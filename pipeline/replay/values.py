@@ -8,6 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 Parser = Callable[[str], int]
+LONGEST_TIME: Final = 200
 INT32: Final = (-(2**31), 2**31 - 1)
 INT64: Final = (-(2**63), 2**63 - 1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -16,6 +17,7 @@ _MS: Final = timedelta(milliseconds=1)
 _FIRST_MS: Final = -62_135_596_800_000
 _LAST_MS: Final = 253_402_300_799_999
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_SECONDS: Final = re.compile(r"([+-]?)([0-9]{1,12})(?:\.([0-9]{0,18}))?", re.ASCII)
 _DECIMAL: Final = re.compile(r"([+-]?)([0-9]{1,18})(?:\.([0-9]{0,18}))?", re.ASCII)
 _CLOCK: Final = re.compile(r"([0-9]{1,6}):([0-5][0-9]):([0-5][0-9])", re.ASCII)
 UNITS_MS: Final = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
@@ -109,9 +111,11 @@ def time(layout: str, zone: str = "UTC") -> Parser:
     place = ZoneInfo(zone)
 
     def parse(text: str) -> int:
+        if len(text) > LONGEST_TIME:  # with blanks without end some layouts would take it, and the cache would keep it
+            raise Unfit(f"no time as {layout}")
         try:
             if layout == "epoch_s":
-                return _within(scaled(text, 3))
+                return _within(_epoch_seconds(text))
             if layout == "epoch_ms":
                 return _within(scaled(text, 0))
             moment = datetime.fromisoformat(text) if layout == "iso" else datetime.strptime(text, layout)  # noqa: DTZ007
@@ -121,6 +125,16 @@ def time(layout: str, zone: str = "UTC") -> Parser:
             raise Unfit(f"no time as {layout}") from None
 
     return lru_cache(maxsize=8192)(parse)
+
+
+def _epoch_seconds(text: str) -> int:
+    """Whole milliseconds; what is finer is cut off towards the past, as with every other layout."""
+    match = _SECONDS.fullmatch(text)
+    if not match:
+        raise Unfit("no decimal number")
+    sign, whole, part = match.groups(default="")
+    finest = int(whole + part.ljust(18, "0"))
+    return (-finest if sign == "-" else finest) // 10**15
 
 
 def _within(ms: int) -> int:

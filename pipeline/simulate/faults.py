@@ -56,6 +56,10 @@ BREAKERS: Final[dict[Reason, Breaker]] = {
     Reason.EVENT_TYPE_MALFORMED: lambda good, _: replace(good, event_type="Call ended!"),
     Reason.SOURCE_MISSING: lambda good, _: replace(good, source=""),
     Reason.AMOUNT_MALFORMED: lambda good, _: replace(good, amount=Amount("dollars", 100)),
+    Reason.TIMES_CONTRADICT: lambda good, _: replace(good, sent_at=1_000),
+    Reason.ANSWER_MISSING: lambda good, _: replace(
+        good, event_type="survey.answered", answer=None, text=None, attributes={}
+    ),
     Reason.DURATION_NEGATIVE: lambda good, _: replace(good, duration_ms=-1_000),
 }
 

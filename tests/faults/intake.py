@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from deploy.embedded.ports import pick
 from pipeline import accounting, ready
 from pipeline.config import PREFIX
+from pipeline.intake import keyfile
+from pipeline.intake.keys import Key, hashed
 from tests.faults.findings import Findings
 from tests.faults.invariants import rest
 from tests.faults.run import ROOT, environment
@@ -51,27 +54,18 @@ class Plan:
 
 def start_intake(rig: Rig) -> str:
     """Start the intake of a rig, with one key; its URL."""
-    from pipeline.intake.keys import Key, hashed
-
     home = rig.folder / "home-intake"
     home.mkdir(parents=True, exist_ok=True)
     _, name, secret = KEY.split("_")
-    key = {"name": name, "source": SOURCE, "sha256": hashed(secret), "created_at": 0}
-    assert Key(**key)
-    (home / "intake_keys.json").write_text(json.dumps([key]))
-    port = settings_of(home=home).intake_port or _free_port()
+    with keyfile.changing(home / "intake_keys.json") as keys:
+        keys.append(Key(name=name, source=SOURCE, sha256=hashed(secret), created_at=0))
+    port = pick(0)
     given = {"home": home, "kafka_bootstrap": rig.bootstrap, "secret": rig.settings.secret.get_secret_value()}
     more = {PREFIX + name.upper(): str(value) for name, value in {**given, "intake_port": port}.items()}
     settings = settings_of(home=home)
     rig.keep("intake", ["-m", "pipeline.cli.main", "run", "intake"], more, lambda: ready.forget(settings, "intake"))
     until(lambda: ready.heard(settings, "intake") is not None, START_S, f"the intake is ready (see {rig.folder})")
     return f"http://127.0.0.1:{port}"
-
-
-def _free_port() -> int:
-    from deploy.embedded.ports import pick
-
-    return pick(0)
 
 
 def run(rig: Rig, plan: Plan, say: Say) -> bool:

@@ -232,7 +232,8 @@ def test_nothing_is_taken_without_a_broker(make: Maker, tmp_path: Path) -> None:
     key = alone.told("keys", "add", "patient")["key"]
     process = alone.begin("run", "intake", kafka_bootstrap=f"127.0.0.1:{pick(0)}")
     try:
-        url = until(lambda: ready.heard(alone.settings, "intake"), 30, "the intake listens")["url"]
+        heard = until(lambda: ready.heard(alone.settings, "intake"), 30, "the intake listens")
+        url = (heard or {})["url"]
         answer = httpx.post(f"{url}/v1/touchpoints", json=event("alone-1"), headers={"X-Api-Key": key})
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "not_durable")
         assert int(answer.headers["retry-after"]) >= 1

@@ -19,6 +19,7 @@ from pipeline.config import PREFIX, Settings
 from pipeline.events import Rejection, Touchpoint
 from pipeline.replay.datasets import DatasetError, fetched, listed
 from tests.harness.inputs import environment, found, fresh, held
+from tests.harness.mappings import expected
 from tests.harness.waiting import until
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -133,11 +134,20 @@ def test_a_file_with_a_mapping_says_what_did_not_fit_and_where(settings: Setting
     assert Counter(one.answer.metric for one in touchpoints(settings) if one.answer) == {"nps": 2, "csat": 2, "ces": 3}
 
 
+def test_a_ready_mapping_is_called_by_its_name(settings: Settings) -> None:
+    code, out, err = ended(started(settings, "replay", str(EXAMPLES / "segment.jsonl"), "--mapping", "segment"))
+    assert code == 0
+    assert "sent 7 touchpoints" in out
+    assert "line 3: amount.currency: not in the map" in err
+    types = {one["touchpoint"]["event_type"] for row in expected("segment") for one in row["touchpoints"]}
+    assert {one.event_type for one in touchpoints(settings)} == types
+
+
 def test_a_file_that_breaks_off_is_sent_as_far_as_it_goes(settings: Settings, tmp_path: Path) -> None:
-    whole = subprocess.run(["gzip", "-c", str(EXAMPLES / "calls.csv")], capture_output=True, check=True).stdout
+    whole = subprocess.run(["gzip", "-c", str(EXAMPLES / "asterisk.csv")], capture_output=True, check=True).stdout
     broken = tmp_path / "calls.csv.gz"
     broken.write_bytes(whole[:-12])
-    code, out, err = ended(started(settings, "replay", str(broken), "--mapping", str(EXAMPLES / "calls.toml")))
+    code, out, err = ended(started(settings, "replay", str(broken), "--mapping", "asterisk"))
     assert code == 65
     assert "breaks off" in err
     assert f"sent {held(settings)} touchpoints" in out

@@ -49,6 +49,12 @@ def test_times_in_every_form_are_the_same_time(at: datetime) -> None:
     assert values.time("epoch_s")(f"{Decimal(ms).scaleb(-3):f}") == ms
 
 
+@given(st.integers(-(10**15), 10**17))
+def test_seconds_with_a_fraction_are_cut_off_to_the_millisecond_and_never_rounded(microseconds: int) -> None:
+    written = f"{Decimal(microseconds).scaleb(-6):f}"
+    assert values.time("epoch_s")(written) == microseconds // 1000
+
+
 @given(st.text())
 def test_any_text_is_a_value_or_unfit(text: str) -> None:
     parsers = [

@@ -56,6 +56,10 @@ PURE = {
         for name in ("events", "keys", "flow", "reconcile", "schema_answers", "topics", "watchdog")
     ),
     *(
+        f"pipeline/replay/{name}.py"
+        for name in ("bodies", "documents", "fields", "lines", "mapper", "plan", "records", "row", "trial", "values")
+    ),
+    *(
         f"pipeline/codec/{name}.py"
         for name in (
             "arrays",

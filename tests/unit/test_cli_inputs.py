@@ -12,7 +12,7 @@ from pipeline.cli.replay import replay
 from pipeline.cli.simulate import simulate
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-MAPPING = str(EXAMPLES / "calls.toml")
+MAPPING = "asterisk"
 app = typer.Typer()
 app.command()(replay)
 app.command()(simulate)
@@ -57,10 +57,15 @@ def test_help_has_an_example(command: str) -> None:
         (("cdnow", "--speed", "inf"), 64, "--speed must be"),
         (("calls.csv", "--mapping", "nowhere.toml"), 78, "cannot read the mapping nowhere.toml"),
         (("calls.csv", "--mapping", "."), 78, "cannot read the mapping"),
+        (("calls.csv", "--mapping", "astersik"), 78, "neither a file nor a ready mapping 'astersik'; ready: asterisk"),
         (("nowhere.csv", "--mapping", MAPPING), 66, "cannot read nowhere.csv: No such file"),
         ((".", "--mapping", MAPPING), 66, "cannot read .: Is a directory"),
-        ((EXAMPLES / "calls.csv", "--mapping", MAPPING, "--rejects", "no/such/file"), 73, "cannot write no/such/file"),
-        ((EXAMPLES / "calls.csv", "--mapping", MAPPING), 69, "no Kafka is known"),
+        (
+            (EXAMPLES / "asterisk.csv", "--mapping", MAPPING, "--rejects", "no/such/file"),
+            73,
+            "cannot write no/such/file",
+        ),
+        ((EXAMPLES / "asterisk.csv", "--mapping", MAPPING), 69, "no Kafka is known"),
     ],
 )
 def test_replay_refuses(arguments: tuple[Any, ...], code: int, part: str) -> None:

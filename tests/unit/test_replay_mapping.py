@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.events import Amount, Answer, Identifier, Promise, Touchpoint
 from pipeline.replay.fields import MappingFault, Misfit
-from pipeline.replay.mapper import touchpoints
+from pipeline.replay.mapper import MOST_ENTRIES, touchpoints
 from pipeline.replay.mapping import parse
 from pipeline.replay.rows import Row
 
@@ -75,6 +75,30 @@ def one(more: str = "", **cells: str) -> Touchpoint:
             Answer("q", "ces", 1, 7, 7),
         ),
         ('attributes = { a = { column = "x" }, b = { column = "y" } }', {"x": "1", "y": ""}, "attributes", {"a": "1"}),
+        (
+            'attributes = { "*" = "p" }',
+            {"p.a": " 1 ", "p.b.c": "2", "p": "3", "pq.a": "4", "p.d": " "},
+            "attributes",
+            {"a": "1", "b.c": "2"},
+        ),
+        (
+            'attributes = { "*" = ["p", "q"], a = { column = "x" } }',
+            {"p.a": "1", "q.b": "2", "x": "3"},
+            "attributes",
+            {"a": "3", "b": "2"},
+        ),
+        ('agent = { column = ["x", "y"] }', {"x": " ", "y": "a2"}, "agent", "a2"),
+        ('agent = { column = ["x", "y"] }', {"x": "a1", "y": "a2"}, "agent", "a1"),
+        ('agent = { column = ["x", "y"] }', {}, "agent", None),
+        ('outcome = { column = "x", map = { "" = "open", 1 = "resolved" } }', {"x": ""}, "outcome", "open"),
+        (
+            'outcome = { column = "x", empty = ["-"], map = { "" = "open" }, default = "other" }',
+            {"x": "-"},
+            "outcome",
+            "open",
+        ),
+        ('outcome = { column = "x", map = { "" = "open" }, default = "other" }', {"x": "2"}, "outcome", "other"),
+        ('sent_at = { column = "x", parse = "epoch_s" }', {"x": "1521472262.908181"}, "sent_at", 1_521_472_262_908),
     ],
 )
 def test_each_word_of_the_language(line: str, cells: dict[str, str], field: str, value: Any) -> None:
@@ -164,6 +188,59 @@ def test_ids_from_columns_know_a_row_again_wherever_it_stands() -> None:
         mapped("", head, at="", phone="")
 
 
+def test_ids_from_the_content_know_a_row_again_by_nothing_but_what_it_holds() -> None:
+    head = HEAD + '[event_id]\nfrom = "content"\n'
+    assert mapped("", head)[0].event_id == mapped("", head, number=7)[0].event_id
+    assert mapped("", head)[0].event_id != mapped("", head, unmapped="1")[0].event_id
+    around = Row(1, 1, CELLS, {"outer.sent": "noon"})
+    assert touchpoints(parse(head + TOUCHPOINT), SECRET, around)[0].event_id == mapped("", head)[0].event_id
+
+
+EACH = TOUCHPOINT.replace("call.ended", "survey.answered").replace(
+    "[[touchpoint]]",
+    """[[touchpoint]]
+each = "answers"
+when = [{ column = "each.value", filled = true }]
+text = { template = "{each.key}: {each.value}" }
+language = { column = "each.value.lang" }
+""",
+)
+
+
+def test_one_touchpoint_for_each_entry() -> None:
+    row = Row(
+        2, 1, {**CELLS, "answers.a": "1", "answers.b": "2", "answers.b.lang": "de", "answers.c": "", "answersx.d": "4"}
+    )
+    found = touchpoints(parse(HEAD + TOUCHPOINT + EACH), SECRET, row)
+    assert [(t.event_type, t.text, t.language) for t in found] == [
+        ("call.ended", None, None),
+        ("survey.answered", "a: 1", None),
+        ("survey.answered", "b: 2", "de"),
+    ]
+    assert len({t.event_id for t in found}) == 3
+    assert all(t.event_id.startswith(found[0].event_id) for t in found)
+
+
+def test_the_id_of_an_entry_follows_from_its_key_and_not_from_its_place() -> None:
+    plan = parse(HEAD + '[event_id]\nfrom = "columns"\ncolumns = ["at"]\n' + EACH)
+    one = touchpoints(plan, SECRET, Row(2, 1, {**CELLS, "answers.a": "1"}))
+    two = touchpoints(plan, SECRET, Row(2, 1, {**CELLS, "answers.b": "2", "answers.a": "1"}))
+    assert one == two[1:]
+
+
+def test_without_entries_there_is_nothing_and_with_too_many_it_is_a_misfit() -> None:
+    plan = parse(HEAD + EACH)
+    assert touchpoints(plan, SECRET, Row(2, 1, CELLS)) == []
+    many = {f"answers.{n}": "1" for n in range(MOST_ENTRIES + 1)}
+    with pytest.raises(Misfit, match="each: more than 200 entries"):
+        touchpoints(plan, SECRET, Row(2, 1, {**CELLS, **many}))
+
+
+def test_columns_of_entries_are_in_no_header_line() -> None:
+    assert parse(HEAD + EACH).columns == {"at", "phone"}
+    assert "each.key" in parse(HEAD + TOUCHPOINT + 'text = { column = "each.key" }').columns
+
+
 def test_ids_say_nothing_of_a_row_without_the_secret() -> None:
     plan, row = parse(HEAD + TOUCHPOINT), Row(2, 1, CELLS)
     assert touchpoints(plan, SECRET, row)[0].event_id != touchpoints(plan, SECRET[::-1], row)[0].event_id
@@ -186,6 +263,17 @@ def test_ids_say_nothing_of_a_row_without_the_secret() -> None:
         (HEAD + "[file]\ncolumns = 5" + TOUCHPOINT, "file: columns must be"),
         (HEAD + '[file]\ncolumns = ["a", "a"]' + TOUCHPOINT, "file: columns must be"),
         (HEAD + "[file]\nskip_lines = true" + TOUCHPOINT, "file: skip_lines must be"),
+        (HEAD + "about = 3" + TOUCHPOINT, "about must be one line"),
+        (HEAD + '[file]\nrecords = "a"' + TOUCHPOINT, "file: records must be a name, and is for jsonl and json only"),
+        (HEAD + '[file]\nformat = "json"\nrecords = 3' + TOUCHPOINT, "file: records must be a name"),
+        (HEAD + '[file]\nmay_lack_columns = "yes"' + TOUCHPOINT, "file: may_lack_columns must be"),
+        (HEAD + '[file]\nunpack = { a = "b" }' + TOUCHPOINT, "file: unpack is for jsonl and json only"),
+        (HEAD + '[file]\nformat = "json"\nunpack = { a = "" }' + TOUCHPOINT, "file: unpack must be a table of keys"),
+        (HEAD + TOUCHPOINT + "each = 3", "touchpoint 1: each must be a name"),
+        (HEAD + TOUCHPOINT + 'attributes = { "*" = [3] }', 'touchpoint 1: attributes: "*" must be'),
+        (HEAD + TOUCHPOINT + "agent = { column = [] }", "touchpoint 1: agent: a column must be a name"),
+        (HEAD + TOUCHPOINT + "agent = { column = ['a', 3] }", "touchpoint 1: agent: a column must be a name"),
+        (HEAD + '[event_id]\nfrom = "content"\ncolumns = ["a"]' + TOUCHPOINT, "event_id: columns must be listed"),
         (HEAD + '[event_id]\nfrom = "dice"' + TOUCHPOINT, "event_id: from must be"),
         (HEAD + '[event_id]\nfrom = "columns"' + TOUCHPOINT, "event_id: columns must be listed"),
         (HEAD + "common = 1" + TOUCHPOINT, "common: must be a table"),

@@ -17,6 +17,7 @@ from pipeline.simulate.faults import BREAKERS, LATEST_MS
 from processors.validate import TimeLimits, validate
 from schemas.catalogue import listed
 from schemas.registry import FileRegistry
+from tests.unit.test_validate import OF_BODIES
 
 NOON = 1_772_366_400_000
 DAY_MS = 86_400_000
@@ -112,6 +113,8 @@ def test_every_check_that_needs_no_other_schema_has_a_broken_record() -> None:
         Reason.TRAILING_BYTES,
         Reason.PROCESSING_FAILED,
         Reason.ROW_REFUSED,
+        Reason.TOUCHPOINT_UNKNOWN,
+        *OF_BODIES,
     }
 
 

@@ -70,7 +70,7 @@ WRONG: list[tuple[Reason, str, bytes | None]] = [
     (Reason.TIME_TOO_EARLY, "occurred_at", said(occurred_at=LIMITS.earliest_ms - 1)),
     (Reason.TIME_IN_FUTURE, "occurred_at", said(occurred_at=NOW + LIMITS.tolerance_ms + 1)),
     (Reason.TIMES_CONTRADICT, "sent_at", said(sent_at=NOW - LIMITS.tolerance_ms - 1)),
-    (Reason.ANSWER_MISSING, "answer", said(event_type="survey.answered", answer=None)),
+    (Reason.ANSWER_MISSING, "answer", said(event_type="survey.answered", answer=None, text=None, attributes={})),
     (Reason.SCALE_INVALID, "answer.scale_max", said(answer=answer(scale_max=9))),
     (Reason.SCALE_INVALID, "answer.scale_max", said(answer=answer(metric=CANARY, scale_min=3, scale_max=3))),
     (Reason.SCALE_INVALID, "answer.scale_max", said(answer=answer(metric=CANARY, scale_max=2**31 - 1))),

@@ -1,0 +1,40 @@
+"""The ready mappings with their examples: what goes in, and what is documented to come out."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.cli.intake_text import said
+from pipeline.replay import ready
+from pipeline.replay.plan import Mapping
+from pipeline.replay.rows import read_rows
+from pipeline.replay.trial import tried
+from tests.harness.touchpoints import LIMITS
+
+EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "examples"
+SECRET: Final = b"0123456789abcdef"
+ARRIVED_AT: Final = 1_772_582_400_000
+"""Milliseconds since epoch: a day after the examples, 2026-03-04 00:00 UTC."""
+
+
+def example(name: str) -> Path:
+    """What the other system sends."""
+    (found,) = (EXAMPLES / f"{name}.{ending}" for ending in ("csv", "json", "jsonl") if _is_there(name, ending))
+    return found
+
+
+def expected(name: str) -> list[dict[str, Any]]:
+    """What is documented to come out: one entry for each row, as `touchstream intake try --json` prints it."""
+    text = (EXAMPLES / f"{name}.expected.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def found(name: str, mapping: Mapping | None = None) -> list[dict[str, Any]]:
+    """What comes out of the example."""
+    plan = mapping or ready.ready(name)
+    rows = read_rows(example(name), plan.layout, plan.columns)
+    return [said(one) for one in tried(rows, plan, SECRET, ARRIVED_AT, LIMITS)]
+
+
+def _is_there(name: str, ending: str) -> bool:
+    return (EXAMPLES / f"{name}.{ending}").exists()

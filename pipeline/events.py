@@ -112,6 +112,7 @@ class Reason(StrEnum):
     FIELD_UNKNOWN = "field_unknown"
     FIELD_MALFORMED = "field_malformed"
     TOO_LARGE = "too_large"
+    MISFIT = "misfit"
     SOURCE_FOREIGN = "source_foreign"
     EVENT_ID_MISSING = "event_id_missing"
     EVENT_TYPE_MALFORMED = "event_type_malformed"

@@ -36,6 +36,10 @@ MEANINGS: Final[dict[Reason, tuple[str, str]]] = {
         "It is larger than an event may be.",
         "Send long texts and files elsewhere, and their address here.",
     ),
+    Reason.MISFIT: (
+        "What another system sent does not fit the mapping of its key.",
+        "`touchstream intake try MAPPING FILE` shows why; mend the mapping or what is sent.",
+    ),
     Reason.SOURCE_FOREIGN: (
         "It names another source than the key that it came with.",
         "Leave `source` out, or use a key of that source.",

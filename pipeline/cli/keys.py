@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -15,6 +16,9 @@ from pipeline.cli.rejected_text import time_text
 from pipeline.intake import keyfile
 from pipeline.intake.keyfile import KeysUnreadable
 from pipeline.intake.keys import ORIGIN_FORM, SOURCE_FORM, Key, hashed, rotated, text_of, without
+from pipeline.intake.mapped import IDS_OF_BODIES
+from pipeline.replay import ready
+from pipeline.replay.fields import MappingFault
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Say who may send touchpoints over HTTP.")
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -32,6 +36,12 @@ def add(
         list[str] | None, typer.Option(help="A web page's origin that may use the key, such as https://shop.example.")
     ] = None,
     rate: Annotated[float, typer.Option(min=0, help="Most events a second of this source; 0: no limit.")] = 0.0,
+    mapping: Annotated[
+        str,
+        typer.Option(
+            help="What comes is another system's: a ready mapping (`touchstream intake mappings`), or a file."
+        ),
+    ] = "",
     expires: Annotated[str, typer.Option(help="The key ends after this time, such as 90d; without it, never.")] = "",
     json: Json = False,
 ) -> None:
@@ -46,7 +56,8 @@ def add(
             fail(f"an origin is like https://shop.example, without a path, not {one!r}", EX_USAGE)
     now = _now()
     until = now + _milliseconds(expires) if expires else None
-    key, text = _fresh(source, now, origins=tuple(origin or ()), rate=rate, expires_at=until)
+    given = {"origins": tuple(origin or ()), "rate": rate, "mapping": _mapping(mapping), "expires_at": until}
+    key, text = _fresh(source, now, **given)
     with _keys() as keys:
         keys.append(key)
     _tell(key, text, json)
@@ -106,13 +117,28 @@ def list_them(json: Json = False) -> None:
         as_json([_said(key, now) for key in keys])
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "source", "made", "ends", "events/s", "origins"):
+    for heading in ("name", "source", "mapping", "made", "ends", "events/s", "origins"):
         table.add_column(heading)
     for key in keys:
         ends = time_text(key.expires_at) if key.expires_at else ""
         state = ends if key.holds(now) else f"{ends} (ended)"
-        table.add_row(key.name, key.source, time_text(key.created_at), state, f"{key.rate:g}", " ".join(key.origins))
+        table.add_row(
+            key.name, key.source, key.mapping, time_text(key.created_at), state, f"{key.rate:g}", " ".join(key.origins)
+        )
     out.print(table)
+
+
+def _mapping(name: str) -> str:
+    """The mapping as the intake finds it, from whatever folder that is started."""
+    if not name:
+        return ""
+    try:
+        mapping = ready.find(name)
+    except MappingFault as fault:
+        fail(str(fault), EX_CONFIG)
+    if mapping.id_from not in IDS_OF_BODIES:
+        fail(f"the mapping {name} makes event ids of row numbers; a body's rows need columns or content", EX_CONFIG)
+    return name if name in ready.names() else str(Path(name).absolute())
 
 
 def _fresh(source: str, now: int, **options: Any) -> tuple[Key, str]:
@@ -137,6 +163,7 @@ def _said(key: Key, now: int) -> dict[str, Any]:
         "holds": key.holds(now),
         "rate": key.rate,
         "origins": list(key.origins),
+        "mapping": key.mapping,
     }
 
 

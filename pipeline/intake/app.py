@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -15,19 +16,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline import topics
-from pipeline.config import Settings
+from pipeline.config import Settings, installation_secret
 from pipeline.intake import openapi
 from pipeline.intake.bodies import FORMS, BodyUnreadable, Form, TooManyEvents, form_of
 from pipeline.intake.desk import Desk
 from pipeline.intake.judging import Judge
 from pipeline.intake.keyfile import Keys, KeysUnreadable, path
 from pipeline.intake.keys import Key, find
+from pipeline.intake.mapped import Mapped
 from pipeline.intake.metrics import IntakeMetrics
 from pipeline.intake.outbox import NotDurable, Outbox
 from pipeline.intake.rate import Bucket
 from pipeline.intake.requests import ClientDisconnect, Refusal, body_of, key_of
 from pipeline.intake.shape import shape_of
 from pipeline.intake.verdicts import Fault, FaultAnswer, Verdict, answer
+from pipeline.replay.fields import MappingFault
+from pipeline.replay.plan import Mapping
+from pipeline.replay.ready import find as find_mapping
 from pipeline.rules import admission_of, codec_of, registry_of
 from processors.resolve import Admission
 from schemas.registry import RegistryUnavailable
@@ -52,6 +57,20 @@ class Context:
     buckets: dict[str, Bucket]
     now: Callable[[], int]
     clock: Callable[[], float]
+    secret: bytes
+
+    def mapped(self, name: str) -> Mapped:
+        """How bodies become touchpoints by a mapping. Raises Refusal."""
+        try:
+            return Mapped(_mapping(name), self.secret)
+        except MappingFault as fault:
+            logger.error("the mapping of a key cannot be used: %s", fault)
+            raise Refusal(503, "mapping", "the mapping of this key cannot be used; send it again", 60) from None
+
+
+@cache
+def _mapping(name: str) -> Mapping:
+    return find_mapping(name)
 
 
 def create_app(settings: Settings, bootstrap: str, registry: CollectorRegistry) -> Starlette:
@@ -72,6 +91,7 @@ def create_app(settings: Settings, bootstrap: str, registry: CollectorRegistry) 
         {},
         _now,
         time.monotonic,
+        installation_secret(settings),
     )
 
     @asynccontextmanager
@@ -123,9 +143,7 @@ class Touchpoints:
         return _for_pages(Response(status_code=204), request, origins)
 
     async def _taken(self, request: Request, key: Key) -> Response:
-        form = form_of(request.headers.get("content-type", "application/json"))
-        if form is None:
-            raise Refusal(415, "content_type", f"a body may be {', '.join(FORMS)}")
+        form = self._form(request, key)
         self._let_in(key)
         body = await body_of(request, self._context.settings.intake_body_bytes)
         verdicts = await self._stored(body, form, key)
@@ -134,7 +152,15 @@ class Touchpoints:
         status = 202 if told.accepted or told.duplicate or not verdicts else 422
         return _json(status, told)
 
-    async def _stored(self, body: bytes, form: Form, key: Key) -> list[Verdict]:
+    def _form(self, request: Request, key: Key) -> Form | Mapped:
+        if key.mapping:
+            return self._context.mapped(key.mapping)
+        form = form_of(request.headers.get("content-type", "application/json"))
+        if form is None:
+            raise Refusal(415, "content_type", f"a body may be {', '.join(FORMS)}")
+        return form
+
+    async def _stored(self, body: bytes, form: Form | Mapped, key: Key) -> list[Verdict]:
         settings = self._context.settings
         judge = Judge(key.source, shape_of("touchpoint"), self._context.admission, settings.intake_event_bytes)
         try:

@@ -8,6 +8,7 @@ from pipeline.codec import Encoder, Record
 from pipeline.intake import avro_bodies, bodies
 from pipeline.intake.bodies import BodyUnreadable, Form
 from pipeline.intake.judging import Bad, Good, Judge, outs
+from pipeline.intake.mapped import Mapped
 from pipeline.intake.outbox import NotDurable, Outbox
 from pipeline.intake.recent import Recent
 from pipeline.intake.verdicts import Verdict, rejected
@@ -28,7 +29,7 @@ class Desk:
         self._most_events = most_events
         self._recent: Recent[Stored] = Recent()
 
-    async def take(self, body: bytes, form: Form, judge: Judge) -> list[Verdict]:
+    async def take(self, body: bytes, form: Form | Mapped, judge: Judge) -> list[Verdict]:
         """A verdict on each event, once all that is taken and all that is rejected is stored.
 
         Raises NotDurable when that is not certain, TooManyEvents, RegistryUnavailable, and BodyUnreadable when there are no
@@ -41,7 +42,7 @@ class Desk:
             raise
         return await self._stored(judged, judge.source)
 
-    async def _judged(self, body: bytes, form: Form, judge: Judge) -> list[Good | Bad]:
+    async def _judged(self, body: bytes, form: Form | Mapped, judge: Judge) -> list[Good | Bad]:
         found: list[Good | Bad] = []
         for one in self._events(body, form, judge):
             found.append(one)
@@ -49,8 +50,10 @@ class Desk:
                 await asyncio.sleep(0)
         return found
 
-    def _events(self, body: bytes, form: Form, judge: Judge) -> Iterator[Good | Bad]:
+    def _events(self, body: bytes, form: Form | Mapped, judge: Judge) -> Iterator[Good | Bad]:
         now = self._now()
+        if isinstance(form, Mapped):
+            return form.events(body, judge, now, self._most_events)
         if form == "avro" and avro_bodies.is_container(body):
             records = avro_bodies.records(body, judge.admission.decoder, self._most_events)
             return (self._of_container(record, judge, now) for record in records)

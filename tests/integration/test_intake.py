@@ -201,6 +201,19 @@ def test_keys_come_and_go_without_a_restart(shared: Installation) -> None:
     assert shared.run("keys", "add", "x", "--origin", "shop.example").returncode == 64
 
 
+def test_what_other_systems_send_is_mapped_by_the_key(shared: Installation) -> None:
+    """Whatever their media type says; a mapping whose ids say nothing in a body is refused when the key is made."""
+    shop = Sender(shared, "segment-shop", "--mapping", "segment")
+    page = {"type": "page", "messageId": "m-1", "userId": "u-1", "timestamp": "2026-11-01T08:00:00.000Z", "name": "Home"}
+    answer = shop.post(json.dumps(page).encode(), "application/x-www-form-urlencoded")
+    assert (answer.status_code, verdicts(answer)) == (202, [("accepted", None)]), answer.text
+    assert verdicts(shop.post(json.dumps(page).encode())) == [("duplicate", None)]
+    assert verdicts(shop.post(b'{"type": "page"}')) == [("rejected", "misfit")]
+    name = answer.json()["events"][0]["event_id"]
+    until(lambda: stored(shared, name) == {name: ("segment-shop", 1)}, 30, "it is in ClickHouse under the key's source")
+    assert shared.run("keys", "add", "x", "--mapping", "no-such-mapping").returncode == 78
+
+
 def test_a_source_that_sends_too_much_waits(shared: Installation) -> None:
     """And is told for how long."""
     slow = Sender(shared, "slow", "--rate", "5")

@@ -1,6 +1,7 @@
 """Events in JSON: what is one, and what every other is told, without a word of what it said."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,14 +10,17 @@ from pipeline.codec import Decoder
 from pipeline.events import Reason, Rejection
 from pipeline.intake.bodies import BodyUnreadable, TooManyEvents, form_of, json_events, lines
 from pipeline.intake.judging import Bad, Good, Judge, outs
+from pipeline.intake.mapped import Mapped
 from pipeline.intake.reading import read
 from pipeline.intake.shape import shape_of
 from pipeline.intake.times import milliseconds
+from pipeline.replay.ready import find
 from schemas.registry import load
-from tests.harness.touchpoints import NOW, REGISTRY, admission, encoder, touchpoint
+from tests.harness.touchpoints import DAY, NOW, REGISTRY, SECRET, admission, encoder, touchpoint
 from tests.unit.test_validate import OF_BODIES
 
 CANARY = "Zuckerwatte"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 SHAPE = shape_of("touchpoint")
 MOST = 20_000
 JUDGE = Judge("web-shop", SHAPE, admission(), MOST)
@@ -88,7 +92,28 @@ def test_what_is_no_touchpoint_is_told_why(reason: Reason, field: str, body: byt
 
 def test_every_reason_of_bodies_is_reached() -> None:
     """None of the closed list is idle."""
-    assert {reason for reason, _, _ in WRONG} >= set(OF_BODIES)
+    assert {reason for reason, _, _ in WRONG} >= set(OF_BODIES) - {Reason.MISFIT}
+
+
+SEGMENT: list[tuple[bytes, list[str]]] = [
+    (EXAMPLES.joinpath("segment.jsonl").read_bytes().splitlines()[0], []),
+    (b'{"type": "page"}', [Reason.MISFIT]),
+    (b"no JSON", [Reason.MISFIT]),
+    (b'{"batch": [{"type": "page"}, {"type": "page", "messageId": "m-1", "userId": "u-1"}]}', [Reason.MISFIT] * 2),
+]
+
+
+@pytest.mark.parametrize(("body", "reasons"), SEGMENT, ids=range(len(SEGMENT)))
+def test_bodies_of_other_systems_are_mapped(body: bytes, reasons: list[str]) -> None:
+    """By the rules of their key's mapping; the source is the key's."""
+    judged = list(Mapped(find("segment"), SECRET).events(body, JUDGE, NOW + 10 * 366 * DAY, 100))
+    assert judged
+    assert [one.why.reason for one in judged if isinstance(one, Bad)] == reasons
+    good = [one for one in judged if isinstance(one, Good)]
+    assert bool(good) == (not reasons)
+    assert {one.record["source"] for one in good} <= {"web-shop"}
+    with pytest.raises(TooManyEvents):
+        list(Mapped(find("segment"), SECRET).events(body, JUDGE, NOW, 0))
 
 
 def test_what_is_left_out_has_its_default_and_the_intake_stamps_the_rest() -> None:

@@ -22,6 +22,7 @@ OF_BODIES = (
     Reason.FIELD_UNKNOWN,
     Reason.FIELD_MALFORMED,
     Reason.TOO_LARGE,
+    Reason.MISFIT,
     Reason.SOURCE_FOREIGN,
 )
 EVERYTHING_SAID: Record = {

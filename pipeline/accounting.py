@@ -49,8 +49,7 @@ def accounts(settings: Settings, progress: Progress = lambda _: None, upto: Ends
     """
     bound = ends(settings) if upto is None else upto
     database = ClickHouse(settings)
-    decoder = Decoder("touchpoint", registry_of(settings))
-    reconciliation = Reconciliation(TableEvidence(database), decoder, settings.dedupe_horizon_h)
+    reconciliation = Reconciliation(TableEvidence(database), admission_of(settings, registry_of(settings)))
     try:
         rawlog.each(endpoints.kafka(settings), bound, reconciliation.take, progress)
     finally:

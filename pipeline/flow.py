@@ -18,7 +18,7 @@ from processors.dedupe import Seen
 from processors.journey import touch_of
 from processors.person import Outputs, Reading, Told, outputs
 from processors.policies import JourneyPolicy
-from processors.resolve import Admission, Admitted, added, admit
+from processors.resolve import Admission, Admitted, Verdict, added, admit
 
 Record = dict[str, Any]
 
@@ -38,6 +38,7 @@ class Result:
     touchpoints: list[Record] = field(default_factory=list)
     rejected: list[tuple[Raw, Rejection]] = field(default_factory=list)
     duplicates: list[Origin] = field(default_factory=list)
+    rekeyed: list[Origin] = field(default_factory=list)
     persons: dict[str, Outputs] = field(default_factory=dict)
 
 
@@ -65,6 +66,13 @@ class Repeated:
 
 
 @dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """A record that was sent on to its own partition, where it is another record of the log."""
+
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a person in the end."""
 
@@ -72,7 +80,7 @@ class Known:
     outputs: Outputs
 
 
-Fate = Stored | Refused | Repeated | Known
+Fate = Stored | Refused | Repeated | Rekeyed | Known
 
 
 def flow(records: Iterable[Raw], rules: Rules) -> Result:
@@ -85,6 +93,8 @@ def flow(records: Iterable[Raw], rules: Rules) -> Result:
             result.rejected.append((fate.raw, fate.why))
         elif isinstance(fate, Repeated):
             result.duplicates.append(fate.origin)
+        elif isinstance(fate, Rekeyed):
+            result.rekeyed.append(fate.origin)
         else:
             result.persons[fate.person] = fate.outputs
     return result
@@ -103,6 +113,8 @@ def fates(records: Iterable[Raw], rules: Rules) -> Iterator[Fate]:
             whole = {**verdict.record, **added(verdict.resolved)}
             cells.add(people[whole["person"]][whole["cell"]], touch_of(whole), rules.policy)
             yield Stored(whole)
+        elif verdict is Verdict.REKEYED:
+            yield Rekeyed(raw.origin)
         else:
             yield Repeated(raw.origin)
     for person, held in people.items():

@@ -1,4 +1,4 @@
-"""Is every event accounted for? Per partition and hour: received = stored + rejected + duplicate + erased. Pure.
+"""Is every event accounted for? Per partition and hour: received = stored + rejected + duplicate + rekeyed + erased. Pure.
 
 Records come in chunks, and of what the tables say only as much is asked for as concerns a chunk, so memory does not grow with the
 number of records; only event ids of refused rows are held, which are few: the sink stops when most are.
@@ -10,12 +10,13 @@ from typing import Final, NamedTuple, Protocol
 
 from pipeline.codec import Decoder
 from pipeline.events import Origin, Raw, Rejection
+from processors.resolve import Admission, Admitted, judge
 
 HOUR_MS: Final = 3_600_000
 STORED: Final = 1
 REJECTED: Final = 2
 REFUSED: Final = 4
-SUMMED: Final = ("received", "stored", "rejected", "duplicate", "erased")
+SUMMED: Final = ("received", "stored", "rejected", "duplicate", "rekeyed", "erased")
 
 
 class Twin(NamedTuple):
@@ -40,7 +41,8 @@ class Account:
     """One source partition in one hour of arrival (hours since epoch, UTC). `unexplained` are offsets.
 
     `beyond_horizon` is how many of the duplicates came again so late that the stage took them for new: the tables keep one row for
-    them, sums over persons have counted them.
+    them, sums over persons have counted them. `rekeyed` ones were sent on to the partition that they belong to, and are received
+    there once more.
     """
 
     topic: str
@@ -50,6 +52,7 @@ class Account:
     stored: int = 0
     rejected: int = 0
     duplicate: int = 0
+    rekeyed: int = 0
     beyond_horizon: int = 0
     erased: int = 0
     unexplained: list[int] = field(default_factory=list)
@@ -58,21 +61,23 @@ class Account:
 class Reconciliation:
     """Accounts for chunks of records. Each chunk is of one partition, and a partition's chunks come one after another, in order."""
 
-    def __init__(self, evidence: Evidence, decoder: Decoder, horizon_h: int) -> None:
+    def __init__(self, evidence: Evidence, admission: Admission) -> None:
         self._evidence = evidence
-        self._decoder = decoder
-        self._horizon_h = horizon_h
+        self._admission = admission
+        self._horizon_h = admission.horizon_h
         self._accounts: dict[tuple[str, int, int], Account] = {}
         self._place: tuple[str, int] = ("", -1)
         self._replaced: dict[str, int] = {}
         self._refused: dict[str, list[Origin]] = {}
+        self._away: dict[int, list[tuple[Account, Raw, str]]] = {}
 
     def take(self, chunk: Sequence[Raw]) -> None:
         """Account for every record of a chunk.
 
-        A record that is both stored and rejected is unexplained: both cannot be true. One that is neither is a duplicate only if
-        another one of its event id in the same partition is stored, or came before and was refused by ClickHouse: the stage knew it
-        by then. Raises RegistryUnavailable, and what the evidence raises.
+        A record that is both stored and rejected is unexplained: both cannot be true. One that is neither was sent on if it
+        belongs to another partition and its event id is stored from there. It is a duplicate only if another one of its event id
+        in the same partition is stored, or came before and was refused by ClickHouse: the stage knew it by then. Raises
+        RegistryUnavailable, and what the evidence raises.
         """
         if not chunk:
             return
@@ -108,7 +113,32 @@ class Reconciliation:
         return self._accounts.get(name) or self._accounts.setdefault(name, Account(*name))
 
     def _settle(self, open_ones: list[tuple[Account, Raw]]) -> None:
-        named = [(account, raw, _event_id(raw, self._decoder)) for account, raw in open_ones]
+        self._settle_here([one for one in open_ones if not self._moved(one)])
+        for home, away in self._away.items():
+            twins = self._evidence.twins(self._place[0], home, {event_id for _, _, event_id in away})
+            for account, raw, event_id in away:
+                if event_id in twins:
+                    account.rekeyed += 1
+                else:
+                    account.unexplained.append(raw.origin.offset)
+        self._away.clear()
+
+    def _moved(self, one: tuple[Account, Raw]) -> bool:
+        """Whether it belongs to another partition; it is noted as such then."""
+        account, raw = one
+        found = judge(raw, self._admission.decoder.decode(raw.value), self._admission)
+        if (
+            not isinstance(found, Admitted)
+            or not self._admission.belongs_elsewhere(found)
+            or not self._admission.places
+        ):
+            return False
+        home = self._admission.places.home(found.resolved.cell)
+        self._away.setdefault(home, []).append((account, raw, found.record["event_id"]))
+        return True
+
+    def _settle_here(self, open_ones: list[tuple[Account, Raw]]) -> None:
+        named = [(account, raw, _event_id(raw, self._admission.decoder)) for account, raw in open_ones]
         ids = {event_id for _, _, event_id in named if event_id}
         twins = self._evidence.twins(*self._place, ids) if ids else {}
         for account, raw, event_id in named:
@@ -123,7 +153,7 @@ class Reconciliation:
             account.beyond_horizon += self._was_replaced(event_id, raw, twin)
 
     def _note_refused(self, raw: Raw) -> None:
-        event_id = _event_id(raw, self._decoder)
+        event_id = _event_id(raw, self._admission.decoder)
         if event_id:
             self._refused.setdefault(event_id, []).append(raw.origin)
 

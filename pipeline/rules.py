@@ -7,6 +7,7 @@ from pipeline.codec import Codec, codec_named
 from pipeline.config import Settings, installation_secret
 from pipeline.keys import Keyring
 from processors.policies import DAY, HOUR, JourneyPolicy
+from processors.rekey import Places
 from processors.resolve import Admission
 from processors.validate import TimeLimits
 from schemas import catalogue
@@ -31,7 +32,8 @@ def admission_of(settings: Settings, registry: Registry) -> Admission:
     keyring = Keyring(installation_secret(settings))
     decoder = codec_of(settings).decoder("touchpoint", registry)
     known_types = frozenset(catalogue.listed()) if settings.strict_touchpoints else None
-    return Admission(decoder, keyring, limits_of(settings), settings.dedupe_horizon_h, known_types)
+    places = Places(settings.topic_prefix, settings.topic_partitions)
+    return Admission(decoder, keyring, limits_of(settings), settings.dedupe_horizon_h, known_types, places)
 
 
 def limits_of(settings: Settings) -> TimeLimits:

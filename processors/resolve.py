@@ -15,6 +15,7 @@ from pipeline.topics import RESOLVED
 from processors.dedupe import Seen
 from processors.poison import POISON, failed, refuse_poison
 from processors.rejects import rejected
+from processors.rekey import Places
 from processors.store import Store
 from processors.validate import TimeLimits, validate
 from schemas.registry import load
@@ -29,13 +30,15 @@ class Verdict(Enum):
     """What becomes of a record that is neither new nor wrong."""
 
     DUPLICATE = "duplicate"
+    REKEYED = "rekeyed"
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
     """What it takes to judge a record: how to read it, how to name persons, which times are sane, how long ids are known.
 
-    `known_types` are the event types that are taken; None: all.
+    `known_types` are the event types that are taken; None: all. `places` says to which partition a touchpoint belongs; without it,
+    to any.
     """
 
     decoder: Decoder
@@ -43,6 +46,12 @@ class Admission:
     limits: TimeLimits
     horizon_h: int
     known_types: frozenset[str] | None = None
+    places: Places | None = None
+
+    def belongs_elsewhere(self, one: "Admitted") -> bool:
+        """Whether a touchpoint lies in another partition than its own."""
+        resolved, places = one.resolved, self.places
+        return places is not None and places.home(resolved.cell) != resolved.origin.partition
 
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
@@ -66,9 +75,11 @@ def judge(raw: Raw, record: Record | Rejection, admission: Admission) -> Admitte
 def admit(raw: Raw, seen: Seen, admission: Admission) -> Admitted | Rejection | Verdict:
     """Judge one record. Only a valid touchpoint is remembered in `seen`. Raises RegistryUnavailable."""
     judged = judge(raw, admission.decoder.decode(raw.value), admission)
-    if isinstance(judged, Admitted) and not seen.admit(judged.record["event_id"], raw.origin.arrived_at):
-        return Verdict.DUPLICATE
-    return judged
+    if not isinstance(judged, Admitted):
+        return judged
+    if admission.belongs_elsewhere(judged):
+        return Verdict.REKEYED
+    return judged if seen.admit(judged.record["event_id"], raw.origin.arrived_at) else Verdict.DUPLICATE
 
 
 def added(resolved: Resolved) -> dict[str, Any]:
@@ -129,7 +140,10 @@ class ResolveFold:
             seen.restored()
 
     def fold(self, batch: list[Raw]) -> list[Out]:
-        """Judge every record of a batch, in order; one Out for each that is not a duplicate. Raises Poisoned."""
+        """Judge every record of a batch, in order; one Out for each that is not a duplicate. Raises Poisoned.
+
+        What lies in another partition than its own is sent on there, and judged again where it comes to.
+        """
         return self.encode(self.apply(self.decode(batch)))
 
     def decode(self, batch: list[Raw]) -> list[tuple[Raw, Record | Rejection]]:
@@ -148,7 +162,10 @@ class ResolveFold:
         failures = 0
         for (raw, one), (_, record) in zip(judged, decoded, strict=True):
             found = next(written) if isinstance(one, Admitted) else one
-            if isinstance(found, Rejection):
+            if isinstance(found, Out):
+                self.counts[Verdict.REKEYED.value] += 1
+                outs.append(found)
+            elif isinstance(found, Rejection):
                 failures += found.reason is Reason.PROCESSING_FAILED
                 self.counts[found.reason.value] += 1
                 outs.append(rejected(raw, found, STAGE, record if isinstance(record, dict) else None))
@@ -157,11 +174,15 @@ class ResolveFold:
         refuse_poison(failures, len(decoded))
         return outs
 
-    def _judged(self, raw: Raw, record: Record | Rejection) -> Admitted | Rejection:
+    def _judged(self, raw: Raw, record: Record | Rejection) -> Admitted | Rejection | Out:
         try:
-            return judge(raw, record, self._admission)
+            judged = judge(raw, record, self._admission)
         except POISON as error:
             return failed(error)
+        places = self._admission.places
+        if places is None or not isinstance(judged, Admitted) or not self._admission.belongs_elsewhere(judged):
+            return judged
+        return places.sent_on(raw, judged.resolved.cell)
 
     def _written(self, admitted: list[tuple[Raw, Admitted]]) -> list[bytes | Rejection]:
         pairs = [(raw.value or b"", one) for raw, one in admitted]

@@ -19,6 +19,7 @@ COLUMNS = {
     "stored": "stored",
     "rejected": "rejected",
     "duplicate": "duplicate",
+    "rekeyed": "rekeyed",
     "beyond_horizon": "beyond the horizon",
     "erased": "erased",
     "unexplained": "unexplained",
@@ -31,7 +32,7 @@ def reconcile(
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the stages to be done first.")] = 600.0,
     json: Annotated[bool, typer.Option("--json", help="Answer in JSON, per partition and hour.")] = False,
 ) -> None:
-    """Prove that received = stored + rejected + duplicate + erased, and name every offset that is unexplained.
+    """Prove that received = stored + rejected + duplicate + rekeyed + erased, and name every offset that is unexplained.
 
     It accounts for what has arrived when it begins. A duplicate beyond the horizon is one that the stage took for new.
 

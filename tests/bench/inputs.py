@@ -1,10 +1,10 @@
 """What every program of the comparison reads: simulated touchpoints, made once for a seed and kept in a file."""
 
 import bisect
+import dataclasses
 import hashlib
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +46,7 @@ class Input(msgspec.Struct):
     persons: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
     """Which input: how many touchpoints, by which seed, and which share of them falls on one person."""
 
@@ -82,7 +82,8 @@ def make(wanted: Wanted) -> Input:
         pairs.append((key.encode(), encoder.encode(msgspec.to_builtins(touchpoint))))
     raws = [Raw(Origin(SOURCE, 0, n, ARRIVED), key, value) for n, (key, value) in enumerate(pairs)]
     rules = settings(Path("unused"))
-    result = flow(raws, Rules(admission_of(rules, registry), policy_of(rules)))
+    everywhere = dataclasses.replace(admission_of(rules, registry), places=None)
+    result = flow(raws, Rules(everywhere, policy_of(rules)))
     if result.rejected:
         raise ValueError("the simulation made a touchpoint that is rejected")
     whole = Encoder("resolved_touchpoint", registry, "")

@@ -204,7 +204,13 @@ def test_keys_come_and_go_without_a_restart(shared: Installation) -> None:
 def test_what_other_systems_send_is_mapped_by_the_key(shared: Installation) -> None:
     """Whatever their media type says; a mapping whose ids say nothing in a body is refused when the key is made."""
     shop = Sender(shared, "segment-shop", "--mapping", "segment")
-    page = {"type": "page", "messageId": "m-1", "userId": "u-1", "timestamp": "2026-11-01T08:00:00.000Z", "name": "Home"}
+    page = {
+        "type": "page",
+        "messageId": "m-1",
+        "userId": "u-1",
+        "timestamp": "2026-11-01T08:00:00.000Z",
+        "name": "Home",
+    }
     answer = shop.post(json.dumps(page).encode(), "application/x-www-form-urlencoded")
     assert (answer.status_code, verdicts(answer)) == (202, [("accepted", None)]), answer.text
     assert verdicts(shop.post(json.dumps(page).encode())) == [("duplicate", None)]

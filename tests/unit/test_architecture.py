@@ -12,14 +12,13 @@ PACKAGES = ("pipeline", "schemas", "processors", "sinks", "deploy")
 MODULES = sorted(path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 
 FAUST = {"processors/transport.py", "processors/stage.py", "processors/agents.py"}
-# Where bytes enter or leave Kafka; `partitions.py` takes nothing but the hash function, `cli/run.py` the errors that it words.
+# Where bytes enter or leave Kafka; `cli/run.py` the errors that it words.
 KAFKA = {
     *FAUST,
     "pipeline/cli/run.py",
     "pipeline/delivery.py",
     "pipeline/intake/outbox.py",
     "pipeline/lag.py",
-    "pipeline/partitions.py",
     "pipeline/produce.py",
     "pipeline/producer.py",
     "pipeline/rawlog.py",
@@ -91,6 +90,8 @@ PURE = {
         )
     ),
     "processors/rejects.py",
+    "processors/rekey.py",
+    "pipeline/partitions.py",
     "sinks/assignment.py",
     "sinks/ranges.py",
     "sinks/decisions.py",

@@ -1,7 +1,7 @@
 """Accounting: every record of a made-up log is named as what it is, and nothing else is."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import pytest
@@ -9,11 +9,14 @@ import pytest
 from pipeline.codec import Decoder
 from pipeline.events import Raw
 from pipeline.reconcile import REFUSED, REJECTED, STORED, Account, Reconciliation, Twin, total
-from tests.harness.touchpoints import HOUR, NOW, REGISTRY, SOURCE, raw, touchpoint, wire
+from processors.rekey import Places
+from processors.resolve import Admission
+from tests.harness.touchpoints import HOUR, KEYRING, NOW, REGISTRY, SOURCE, admission, raw, touchpoint, wire
 
 DECODER = Decoder("touchpoint", REGISTRY)
 OTHER = "cx.touchpoints.call.v1"
 HORIZON_H = 24
+ANYWHERE = admission(HORIZON_H)
 Place = tuple[str, int, int]
 
 
@@ -49,10 +52,12 @@ def reconcile(
     rejected: frozenset[Place] = frozenset(),
     size: int = 2,
     refused: frozenset[Place] = frozenset(),
+    *,
+    judging: Admission = ANYWHERE,
 ) -> list[Account]:
     """Accounts of a log that is taken in chunks of so many records."""
     in_order = sorted(records, key=lambda one: (one.origin.topic, one.origin.partition, one.origin.offset))
-    reconciliation = Reconciliation(Tables(stored, rejected, refused, in_order), DECODER, HORIZON_H)
+    reconciliation = Reconciliation(Tables(stored, rejected, refused, in_order), judging)
     for _, group in groupby(in_order, key=lambda one: (one.origin.topic, one.origin.partition)):
         members = list(group)
         for n in range(0, len(members), size):
@@ -112,6 +117,19 @@ def test_what_is_lost_or_told_twice_is_named(
     assert account.received == account.stored + account.rejected + account.duplicate + len(unexplained)
 
 
+def test_what_was_sent_on_is_stored_where_it_belongs() -> None:
+    """Twice sent on is twice received there; what never came to its own partition is unexplained."""
+    where = Places("cx.", 2)
+    home = where.home(KEYRING.cell("customer", "c-1"))
+    away, here = 1 - home, home
+    records = log("a", "a", "b", "c", place=(SOURCE, away)) + log("a", "a", "c", place=(SOURCE, here))
+    found = reconcile(records, places(0, partition=here), size=3, judging=replace(ANYWHERE, places=where))
+    by_partition = {account.partition: account for account in found}
+    assert (by_partition[away].rekeyed, by_partition[away].unexplained) == (2, [2, 3])
+    assert sums(by_partition[here]) == (3, 1, 0, 1, [2])
+    assert total(found)["rekeyed"] == 2
+
+
 def test_a_duplicate_of_a_lost_event_is_lost() -> None:
     """Nobody stored it, so nobody may call it a duplicate."""
     assert only(reconcile(log("a", "a"), places())).unexplained == [0, 1]
@@ -153,7 +171,7 @@ def test_hours_of_arrival_have_accounts_of_their_own() -> None:
     found = reconcile([*late, *log("a")], places(0))
     assert [a.hour for a in found] == [NOW // HOUR, NOW // HOUR + 3]
     assert [sums(a) for a in found] == [(1, 1, 0, 0, []), (1, 0, 0, 1, [])]
-    sums_of_all = {"received": 2, "stored": 1, "rejected": 0, "duplicate": 1, "erased": 0}
+    sums_of_all = {"received": 2, "stored": 1, "rejected": 0, "duplicate": 1, "rekeyed": 0, "erased": 0}
     assert total(found) == {**sums_of_all, "beyond_horizon": 0, "unexplained": 0}
 
 

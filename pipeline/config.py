@@ -77,6 +77,20 @@ class Settings(BaseSettings):
     intake_waiting_mb: int = Field(
         64, ge=1, description="Megabytes that may wait for Kafka at once; beyond that requests are answered 503."
     )
+    breaker_run: int = Field(
+        1000,
+        ge=0,
+        description="A source is stopped after so many rejected events with nothing good between them; 0: never.",
+    )
+    breaker_share: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="The intake stops a source of whose last 1,000 events so many were rejected; 0: never.",
+    )
+    breaker_pause_s: float = Field(
+        30.0, gt=0, description="Seconds until a little is tried of a source that was stopped."
+    )
     strict_touchpoints: bool = Field(False, description="Reject event types that schemas/catalogue.toml does not list.")
 
     codec: Literal["auto", "fastavro", "arrow"] = Field(

@@ -90,6 +90,8 @@ class StageMeter(NoMeter):
         self._restore_seconds = histogram(metrics.STAGE_RESTORE_SECONDS, registry)
         self._verdicts = counter(metrics.VERDICTS, registry) if verdicts else None
         self._lock = threading.Lock()
+        self._stopped = gauge(metrics.STAGE_STOPPED, registry)
+        self._stops: set[Place] = set()
         self._states: dict[int, tuple[int, int]] = {}
 
     def batch(self, records: int, decode_s: float, fold_s: float, encode_s: float) -> None:
@@ -104,6 +106,12 @@ class StageMeter(NoMeter):
         self._steps["transaction"].observe(seconds)
         self._transactions.inc()
         self._records.inc(records)
+
+    def stopped(self, topic: str, partition: int, *, now: bool) -> None:
+        """See Meter."""
+        with self._lock:
+            (self._stops.add if now else self._stops.discard)((topic, partition))
+            self._stopped.labels(topic).set(sum(of == topic for of, _ in self._stops))
 
     def retry(self, reason: str = "kafka") -> None:
         """See Meter."""

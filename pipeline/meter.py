@@ -48,6 +48,9 @@ class Meter(Protocol):
     def insert_failed(self, reason: str = "clickhouse") -> None:
         """An insert (`clickhouse`) or a commit (`commit`) failed and is going to be tried again."""
 
+    def stopped(self, topic: str, partition: int, *, now: bool) -> None:
+        """Nothing more is taken of a topic's partition because all of it was rejected, or it is taken again."""
+
     def rows_rejected(self, table: str, rows: int) -> None:
         """ClickHouse would not take these rows, and they were put aside."""
 
@@ -112,6 +115,9 @@ class NoMeter:
         """See Meter."""
 
     def insert_failed(self, reason: str = "clickhouse") -> None:
+        """See Meter."""
+
+    def stopped(self, topic: str, partition: int, *, now: bool) -> None:
         """See Meter."""
 
     def rows_rejected(self, table: str, rows: int) -> None:

@@ -74,6 +74,13 @@ STAGE_OPEN_LANES: Final = Series(
     "Partitions that are restored and at work here.",
     "Over all workers it is the number of partitions; less for long: a partition does not come up.",
 )
+STAGE_STOPPED: Final = Series(
+    "touchstream_stage_stopped_partitions",
+    "gauge",
+    "Partitions of a topic of which nothing is taken, because a long run was rejected; a little is tried from time to time.",
+    "Above 0: a source writes what is no touchpoint. Mend it; then everything is taken again by itself.",
+    ("topic",),
+)
 STAGE_STATE_ITEMS: Final = Series(
     "touchstream_stage_state_items",
     "gauge",
@@ -242,6 +249,13 @@ INTAKE_WAITING_BYTES: Final = Series(
     "Bytes that wait for Kafka's acknowledgement.",
     "Near `intake_waiting_mb`: requests are about to be answered 503.",
 )
+INTAKE_STOPPED: Final = Series(
+    "touchstream_intake_stopped",
+    "gauge",
+    "1 for a source that is stopped because nearly all of it was rejected.",
+    "1: mend the source; it keeps what it has, and is taken again by itself.",
+    ("source",),
+)
 INTAKE_READY: Final = Series(
     "touchstream_intake_ready", "gauge", "1 while Kafka takes what comes in.", "0: everything is answered 503."
 )
@@ -254,6 +268,7 @@ BY_PROCESS: Final[dict[str, tuple[Series, ...]]] = {
         STAGE_STEP_SECONDS,
         STAGE_RETRIES,
         STAGE_OPEN_LANES,
+        STAGE_STOPPED,
         STAGE_STATE_ITEMS,
         STAGE_STATE_BYTES,
         STAGE_RESTORED_RECORDS,
@@ -269,7 +284,14 @@ BY_PROCESS: Final[dict[str, tuple[Series, ...]]] = {
         SINK_QUERYABLE_SECONDS,
     ),
     "probe": (PROBE_SECONDS, PROBES),
-    "intake": (INTAKE_EVENTS, INTAKE_REQUESTS, INTAKE_REQUEST_SECONDS, INTAKE_WAITING_BYTES, INTAKE_READY),
+    "intake": (
+        INTAKE_EVENTS,
+        INTAKE_REQUESTS,
+        INTAKE_REQUEST_SECONDS,
+        INTAKE_WAITING_BYTES,
+        INTAKE_STOPPED,
+        INTAKE_READY,
+    ),
     "serve": (
         SERVE_WAITING,
         SERVE_RESTARTS,

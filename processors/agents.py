@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from pipeline import endpoints, topics
+from pipeline.breaker import Bounds
 from pipeline.codec import Encoder
 from pipeline.config import Settings
 from pipeline.meter import Meter, NoMeter
@@ -135,11 +136,12 @@ def application(
     def new_fold(partition: int) -> Fold:
         return definition.new_fold(saved_store(settings, definition.name, partition))
 
-    async def rewind(tp: TopicPartition, offset: int) -> None:
-        await app.consumer._thread.rewind(tp, offset)  # type: ignore[attr-defined]
+    async def rewind(tp: TopicPartition, offset: int, after_s: float) -> None:
+        await app.consumer._thread.rewind(tp, offset, after_s)  # type: ignore[attr-defined]
 
     pace = Pace(settings.transaction_interval_ms / 1000, settings.batch_records)
-    app.stage = Stage(names, new_fold, rewind, settings.session_timeout_s + 2, meter or NoMeter(), pace)
+    bounds = Bounds(settings.breaker_run, pause_s=settings.breaker_pause_s)
+    app.stage = Stage(names, new_fold, rewind, settings.session_timeout_s + 2, meter or NoMeter(), pace, bounds)
     _connect(app, sources, on_ready)
     return app
 

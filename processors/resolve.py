@@ -126,6 +126,7 @@ class ResolveFold:
         self._writer = writer
         self._seen: dict[str, Seen] = {}
         self.counts: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""
@@ -168,6 +169,7 @@ class ResolveFold:
             elif isinstance(found, Rejection):
                 failures += found.reason is Reason.PROCESSING_FAILED
                 self.counts[found.reason.value] += 1
+                self.rejected[raw.origin.topic] += 1
                 outs.append(rejected(raw, found, STAGE, record if isinstance(record, dict) else None))
             elif isinstance(one, Admitted) and self._is_new(raw, one):
                 outs.append(Out(RESOLVED, one.resolved.person.encode(), found))

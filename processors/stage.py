@@ -19,10 +19,12 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from pipeline import crash
+from pipeline.breaker import Bounds
 from pipeline.events import Out, Raw
 from pipeline.meter import Meter, NoMeter
 from processors.changelog import Restorable, marker, restore
 from processors.inbox import Inbox, Item, Pace
+from processors.stops import Stops
 from processors.store import Position, ShelfDamaged
 from processors.transaction import Names, Transaction
 from processors.transport import Batch
@@ -54,10 +56,11 @@ class FoldFailed(Exception):
 class Fold(Restorable, Protocol):
     """State and step of one partition of a stage; see `processors.resolve` and `processors.journey`.
 
-    `counts` is what has become of the records folded so far.
+    `counts` is what has become of the records folded so far, `rejected` how many of each source topic were rejected.
     """
 
     counts: Counter[str]
+    rejected: Counter[str]
 
     def decode(self, batch: list[Raw]) -> Any:
         """What the bytes say; the state is not touched. Raises RegistryUnavailable."""
@@ -96,7 +99,8 @@ class Mark:
         return same_epoch or (batch.epoch > self.epoch and batch.sequence == 0)
 
 
-Rewind = Callable[[TopicPartition, int], Any]
+Rewind = Callable[[TopicPartition, int, float], Any]
+"""Fetch a partition again from this offset on, when so many seconds have passed."""
 
 
 @dataclass(slots=True)
@@ -109,6 +113,7 @@ class Stage:
     fenced_pause_s: float
     meter: Meter = field(default_factory=NoMeter)
     pace: Pace = field(default_factory=Pace)
+    bounds: Bounds = field(default_factory=Bounds)
     lanes: dict[int, "Lane"] = field(default_factory=dict)
 
     def lane(self, partition: int) -> "Lane":
@@ -140,6 +145,7 @@ class Lane:
         self._transaction: Transaction | None = None
         self._fold: Fold | None = None
         self._marks: dict[str, Mark] = {}
+        self._stops = Stops(stage.bounds)
         self._task = asyncio.create_task(self._run(), name=f"lane-{partition}")
         self._task.add_done_callback(_end_process_on_error)
 
@@ -232,6 +238,8 @@ class Lane:
     async def _apply(self, items: list[Item]) -> None:
         fresh: list[Raw] = []
         reached: dict[str, Mark] = {}
+        seen: Counter[str] = Counter()
+        cut: set[str] = set()
         for topic, batch in items:
             mark = reached.get(topic) or self._marks.setdefault(topic, Mark())
             if not mark.follows(batch):
@@ -240,19 +248,46 @@ class Lane:
             raws = batch.records
             if raws[0].origin.offset < mark.next:
                 raws = [raw for raw in raws if raw.origin.offset >= mark.next]
-            fresh += raws
-            reached[topic] = Mark(batch.epoch, batch.sequence, raws[-1].origin.offset + 1 if raws else mark.next)
+            taken = [] if topic in cut else self._stops.taken(topic, raws, time.monotonic())
+            if len(taken) < len(raws):
+                cut.add(topic)
+            fresh += taken
+            seen[topic] += len(taken)
+            reached[topic] = Mark(batch.epoch, batch.sequence, taken[-1].origin.offset + 1 if taken else mark.next)
         if fresh:
             crash.here(self._stage.names.stage, "fetched")
             await self._transact(fresh, reached)
         self._marks.update(reached)
+        for topic in cut | self._stopped(seen):
+            await self._hold(topic)
+
+    def _stopped(self, seen: Counter[str]) -> set[str]:
+        """The topics of which nothing is taken from now on, once so many records of each are applied and committed."""
+        rejected = self._fold.rejected if self._fold is not None else Counter[str]()
+        stopped = set()
+        for topic, change in self._stops.judged(seen, rejected, time.monotonic()):
+            self._stage.meter.stopped(topic, self.partition, now=change == "opened")
+            if change == "opened":
+                stopped.add(topic)
+                logger.warning("partition %d: nothing more is taken of %s: all is rejected", self.partition, topic)
+            else:
+                logger.warning("partition %d: %s is taken again", self.partition, topic)
+        rejected.clear()
+        return stopped
+
+    async def _hold(self, topic: str) -> None:
+        """Take nothing more of this epoch, and fetch again from where we are when it may be tried."""
+        mark = self._marks[topic]
+        self._marks[topic] = Mark(mark.epoch, -2, mark.next)
+        wait_s = self._stops.wait_s(topic, time.monotonic())
+        await self._stage.rewind(TopicPartition(topic, self.partition), mark.next, wait_s)
 
     async def _refetch(self, topic: str, mark: Mark, batch: Batch) -> None:
         """Something between was dropped on the way: fetch again from where we are, and take nothing more of this epoch."""
         if batch.epoch > mark.epoch or mark.sequence >= 0:
             logger.info("partition %d: a batch of %s went missing on the way, fetching it again", self.partition, topic)
             self._marks[topic] = Mark(batch.epoch, -2, mark.next)
-            await self._stage.rewind(TopicPartition(topic, self.partition), mark.next)
+            await self._stage.rewind(TopicPartition(topic, self.partition), mark.next, 0.0)
 
     async def _transact(self, fresh: list[Raw], reached: dict[str, Mark]) -> None:
         fold, transaction = self._fold, self._transaction

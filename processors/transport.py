@@ -4,6 +4,7 @@ Faust spends about 200 microseconds on each message; a batch costs that once. Of
 and by nobody else. Every batch is numbered within an epoch of its partition, so that one which Faust drops on the way is noticed.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol, cast
@@ -117,15 +118,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             found[TP(*tp)] = offset
         return found
 
-    async def rewind(self, tp: TopicPartition, offset: int) -> None:
-        """Fetch this partition from `offset` on, if it is still ours."""
+    async def rewind(self, tp: TopicPartition, offset: int, after_s: float = 0.0) -> None:
+        """Fetch this partition from `offset` on, if it is still ours; with `after_s` not before so many seconds have passed."""
 
         async def go() -> None:
             consumer = self._ensure_consumer()
             if tp in consumer.assignment():
                 self._seek_now(consumer, tp, offset)
+                if after_s:
+                    consumer.pause(tp)
+                    asyncio.get_running_loop().call_later(after_s, self._resume, consumer, tp)
 
         await self.call_thread(go)
+
+    def _resume(self, consumer: Any, tp: TopicPartition) -> None:
+        if tp in consumer.assignment():
+            consumer.resume(tp)
 
     def _seek_now(self, consumer: Any, tp: TopicPartition, offset: int) -> None:
         consumer._fetcher.seek_to(tp, offset)

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline import topics
+from pipeline.breaker import Bounds
 from pipeline.config import Settings, installation_secret
 from pipeline.intake import openapi
 from pipeline.intake.bodies import FORMS, BodyUnreadable, Form, TooManyEvents, form_of
@@ -26,9 +27,9 @@ from pipeline.intake.keys import Key, find
 from pipeline.intake.mapped import Mapped
 from pipeline.intake.metrics import IntakeMetrics
 from pipeline.intake.outbox import NotDurable, Outbox
-from pipeline.intake.rate import Bucket
 from pipeline.intake.requests import ClientDisconnect, Refusal, body_of, key_of
 from pipeline.intake.shape import shape_of
+from pipeline.intake.sources import Alerts, Sources
 from pipeline.intake.verdicts import Fault, FaultAnswer, Verdict, answer
 from pipeline.replay.fields import MappingFault
 from pipeline.replay.plan import Mapping
@@ -51,10 +52,9 @@ class Context:
     settings: Settings
     keys: Keys
     desk: Desk
-    outbox: Outbox
     admission: Admission
     metrics: IntakeMetrics
-    buckets: dict[str, Bucket]
+    sources: Sources
     now: Callable[[], int]
     clock: Callable[[], float]
     secret: bytes
@@ -77,18 +77,21 @@ def create_app(settings: Settings, bootstrap: str, registry: CollectorRegistry) 
     """The app over Kafka at `bootstrap`, its series in `registry`. Raises OSError, RegistryUnavailable, SchemaUnknown."""
     schemas = registry_of(settings)
     prefix = settings.topic_prefix
-    names = [prefix + name for name in (*topics.SOURCES, topics.REJECTED)]
+    names = [prefix + name for name in (*topics.SOURCES, topics.REJECTED, topics.ALERTS)]
     outbox = Outbox(bootstrap, names, settings.intake_timeout_s, settings.intake_waiting_mb << 20)
     encoder = codec_of(settings).encoder("touchpoint", schemas, f"{names[0]}-value")
     desk = Desk(outbox, encoder, prefix, _now, settings.intake_events)
+    told = codec_of(settings).encoder("alert", schemas, f"{prefix}{topics.ALERTS}-value")
+    metrics = IntakeMetrics(registry, outbox)
+    bounds = Bounds(settings.breaker_run, settings.breaker_share, pause_s=settings.breaker_pause_s)
+    alerts = Alerts(outbox, told, prefix + topics.ALERTS, _now)
     context = Context(
         settings,
         Keys(path(settings)),
         desk,
-        outbox,
         admission_of(settings, schemas),
-        IntakeMetrics(registry, outbox),
-        {},
+        metrics,
+        Sources(bounds, alerts, metrics, time.monotonic),
         _now,
         time.monotonic,
         installation_secret(settings),
@@ -144,10 +147,10 @@ class Touchpoints:
 
     async def _taken(self, request: Request, key: Key) -> Response:
         form = self._form(request, key)
-        self._let_in(key)
+        self._context.sources.let_in(key)
         body = await body_of(request, self._context.settings.intake_body_bytes)
         verdicts = await self._stored(body, form, key)
-        self._count(key, verdicts)
+        await self._context.sources.answered(key, verdicts)
         told = answer(verdicts)
         status = 202 if told.accepted or told.duplicate or not verdicts else 422
         return _json(status, told)
@@ -167,6 +170,7 @@ class Touchpoints:
             return await self._context.desk.take(body, form, judge)
         except BodyUnreadable as error:
             why = error.why
+            await self._context.sources.judged(key.source, 0, 1)
             raise Refusal(400, why.reason.value, f"expected {why.expected}, got {why.got}; it is kept") from None
         except TooManyEvents:
             raise Refusal(413, "too_many", f"a request may hold {settings.intake_events} events at most") from None
@@ -186,22 +190,6 @@ class Touchpoints:
         if origin is not None and origin not in key.origins:
             raise Refusal(403, "origin", "this key is not for pages of that origin")
         return key
-
-    def _let_in(self, key: Key) -> None:
-        """Whether the source may send now. Raises Refusal."""
-        if not key.rate:
-            return
-        bucket = self._context.buckets.get(key.source)
-        if bucket is None or bucket.rate != key.rate:
-            bucket = self._context.buckets[key.source] = Bucket(key.rate)
-        wait_s = bucket.wait_s(self._context.clock())
-        if wait_s:
-            raise Refusal(429, "rate", f"{key.source} may send {key.rate:g} events a second", max(1, round(wait_s)))
-
-    def _count(self, key: Key, verdicts: list[Verdict]) -> None:
-        self._context.metrics.taken(key.source, verdicts)
-        if key.rate and key.source in self._context.buckets:
-            self._context.buckets[key.source].take(len(verdicts), self._context.clock())
 
 
 def _for_pages(response: Response, request: Request, origins: tuple[str, ...] | list[str]) -> Response:

@@ -17,6 +17,7 @@ class IntakeMetrics:
     def __init__(self, registry: CollectorRegistry, outbox: Outbox) -> None:
         self._events = counter(metrics.INTAKE_EVENTS, registry)
         self._requests = counter(metrics.INTAKE_REQUESTS, registry)
+        self._stopped = gauge(metrics.INTAKE_STOPPED, registry)
         self.seconds = histogram(metrics.INTAKE_REQUEST_SECONDS, registry)
         gauge(metrics.INTAKE_WAITING_BYTES, registry).set_function(lambda: outbox.waiting_bytes)
         gauge(metrics.INTAKE_READY, registry).set_function(lambda: float(outbox.is_ready))
@@ -24,6 +25,10 @@ class IntakeMetrics:
     def answered(self, status: int) -> None:
         """A request was answered."""
         self._requests.labels(str(status)).inc()
+
+    def stopped(self, source: str, *, now: bool) -> None:
+        """A source was stopped, or is taken again."""
+        self._stopped.labels(source).set(float(now))
 
     def taken(self, source: str, verdicts: Sequence[Verdict]) -> None:
         """A source was told these verdicts."""

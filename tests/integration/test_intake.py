@@ -13,10 +13,11 @@ import httpx
 import pytest
 
 from deploy.embedded.ports import pick
-from pipeline import ready
+from pipeline import rawlog, ready
 from pipeline.client import IntakeRefused, Spilling, Touchpoints
-from pipeline.codec import plain
-from schemas.registry import load
+from pipeline.codec import Decoder, plain
+from pipeline.events import Raw
+from schemas.registry import FileRegistry, load
 from tests.faults.intake import KEY, Plan, run
 from tests.harness.installation import Installation, Maker
 from tests.harness.rig import Rig, settings_of
@@ -50,6 +51,13 @@ class Sender:
         self.key = installation.told("keys", "add", source, *options)
         self.url = installation.told("status")["intake"]
         self.source = source
+
+    @classmethod
+    def known(cls, url: str, key: dict[str, Any]) -> "Sender":
+        """Somebody whose key is known."""
+        self = cls.__new__(cls)
+        self.key, self.url, self.source = key, url, key["source"]
+        return self
 
     def post(self, body: bytes, kind: str = JSON, **headers: str) -> httpx.Response:
         """Send a body with the key."""
@@ -227,6 +235,36 @@ def test_a_source_that_sends_too_much_waits(shared: Installation) -> None:
     refused = slow.events(event("slow-31"))
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate")
     assert int(refused.headers["retry-after"]) >= 1
+
+
+def test_a_source_of_which_all_is_rejected_is_stopped_and_taken_again(shared: Installation, make: Maker) -> None:
+    """It keeps what it has, an alert tells of it, and the first good one after the pause ends it."""
+    alone = make()
+    key, other = alone.told("keys", "add", "broken"), alone.told("keys", "add", "sound")
+    process = alone.begin("run", "intake", kafka_bootstrap=shared.bootstrap(), breaker_run="50", breaker_pause_s="2")
+    try:
+        url = (until(lambda: ready.heard(alone.settings, "intake"), 30, "the intake listens") or {})["url"]
+        until(lambda: httpx.get(f"{url}/readyz").status_code == 200, 30, "the intake is ready")
+        broken, sound = Sender.known(url, key), Sender.known(url, other)
+        assert broken.events(*(event(f"stop-{n}", occurred_at=1) for n in range(50))).status_code == 422
+        stopped = broken.events(event("stop-50"))
+        assert (stopped.status_code, stopped.json()["error"]["code"]) == (503, "stopped")
+        assert int(stopped.headers["retry-after"]) >= 1
+        assert sound.events(event("sound-1")).status_code == 202
+        until(lambda: broken.events(event("stop-51")).status_code == 202, 10, "it is taken again")
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+    alerts = [Decoder("alert", FileRegistry()).decode(one.value) for one in read_alerts(shared)]
+    states = [
+        one["state"] for one in alerts if isinstance(one, dict) and one["alert_id"].startswith("source.stopped:broken")
+    ]
+    assert states == ["open", "resolved"]
+
+
+def read_alerts(installation: Installation) -> list[Raw]:
+    """What is on the topic of alerts."""
+    return rawlog.read(installation.bootstrap(), ["cx.alerts.v1"]).records
 
 
 def test_the_client_sends_in_order_and_hears_of_rejections(shared: Installation, sender: Sender) -> None:

@@ -1,0 +1,101 @@
+"""What is known of each source while it sends: how fast it may, and whether it is stopped because nearly all is rejected."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.breaker import Bounds, Breaker
+from pipeline.codec import Encoder, Record
+from pipeline.events import Out
+from pipeline.intake.keys import Key
+from pipeline.intake.metrics import IntakeMetrics
+from pipeline.intake.outbox import NotDurable, Outbox
+from pipeline.intake.rate import Bucket
+from pipeline.intake.requests import Refusal
+from pipeline.intake.verdicts import Verdict
+
+logger = logging.getLogger("touchstream.intake")
+RULE: Final = "source.stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Where it is told that a source was stopped: on `topic`, with its prefix. `now` is milliseconds since epoch, UTC."""
+
+    outbox: Outbox
+    encoder: Encoder
+    topic: str
+    now: Callable[[], int]
+
+    async def tell(self, source: str, opened_at: int, *, stopped: bool) -> None:
+        """Open the alert, or resolve it. When Kafka does not take it, the log alone has it."""
+        record: Record = {
+            "alert_id": f"{RULE}:{source}:{opened_at}",
+            "person": None,
+            "version": self.now(),
+            "cause": "touchpoint",
+            "retracted": False,
+            "rule": RULE,
+            "severity": "critical",
+            "state": "open" if stopped else "resolved",
+            "raised_at": opened_at,
+            "summary": f"nearly everything that {source} sends is rejected: it is not taken until that is mended",
+            "evidence": [],
+        }
+        try:
+            await self.outbox.put([Out(self.topic, f"source:{source}".encode(), self.encoder.encode(record))])
+        except NotDurable as error:
+            logger.warning("the alert about %s is not on Kafka: %s", source, error)
+
+
+class Sources:
+    """The buckets and breakers of all sources; `clock` is steady, in seconds."""
+
+    def __init__(self, bounds: Bounds, alerts: Alerts, metrics: IntakeMetrics, clock: Callable[[], float]) -> None:
+        self._bounds = bounds
+        self._alerts = alerts
+        self._metrics = metrics
+        self._clock = clock
+        self._buckets: dict[str, Bucket] = {}
+        self._breakers: dict[str, Breaker] = {}
+        self._opened_at: dict[str, int] = {}
+
+    def let_in(self, key: Key) -> None:
+        """Whether the key's source may send now. Raises Refusal."""
+        now = self._clock()
+        breaker = self._breakers.get(key.source)
+        if breaker is not None and breaker.is_open(now):
+            wait_s = max(1, round(breaker.wait_s(now)))
+            raise Refusal(
+                503, "stopped", f"nearly everything of {key.source} was rejected: mend it, then send again", wait_s
+            )
+        if not key.rate:
+            return
+        bucket = self._buckets.get(key.source)
+        if bucket is None or bucket.rate != key.rate:
+            bucket = self._buckets[key.source] = Bucket(key.rate)
+        wait_s = max(1, round(bucket.wait_s(now))) if bucket.wait_s(now) else 0
+        if wait_s:
+            raise Refusal(429, "rate", f"{key.source} may send {key.rate:g} events a second", wait_s)
+
+    async def answered(self, key: Key, verdicts: Sequence[Verdict]) -> None:
+        """The source was told these verdicts."""
+        self._metrics.taken(key.source, verdicts)
+        if key.rate and key.source in self._buckets:
+            self._buckets[key.source].take(len(verdicts), self._clock())
+        bad = sum(one.status == "rejected" for one in verdicts)
+        await self.judged(key.source, len(verdicts) - bad, bad)
+
+    async def judged(self, source: str, good: int, bad: int) -> None:
+        """So many of its events were good and so many rejected."""
+        breaker = self._breakers.get(source) or self._breakers.setdefault(source, Breaker(self._bounds))
+        change = breaker.judged(good, bad, self._clock())
+        if change is None:
+            return
+        stopped = change == "opened"
+        opened_at = self._alerts.now() if stopped else self._opened_at.get(source, 0)
+        self._opened_at[source] = opened_at
+        self._metrics.stopped(source, now=stopped)
+        logger.warning("%s is %s", source, "stopped: nearly everything is rejected" if stopped else "taken again")
+        await self._alerts.tell(source, opened_at, stopped=stopped)

@@ -68,6 +68,7 @@ class Touchpoint(msgspec.Struct, frozen=True, kw_only=True):
     campaign: str | None = None
     product: str | None = None
     attributes: dict[str, str] = msgspec.field(default_factory=dict)
+    waited_ms: int | None = None
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
@@ -142,9 +143,11 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Resolved(msgspec.Struct, frozen=True, gc=False):
-    """What the resolve stage adds to a touchpoint: whose it is, and where its original record lies."""
+    """What the resolve stage adds to a touchpoint: whose it is, where its original record lies, and the time that its source told
+    where that was corrected."""
 
     person: str
     cell: str
     identity_version: int
     origin: Origin
+    reported_at: int | None = None

@@ -14,11 +14,13 @@ import msgspec
 from pipeline.events import Origin, Raw, Rejection
 from processors import cell as cells
 from processors.cell import Cell
+from processors.clocks import Clocks
 from processors.dedupe import Seen
 from processors.journey import touch_of
 from processors.person import Outputs, Reading, Told, outputs
 from processors.policies import JourneyPolicy
-from processors.resolve import Admission, Admitted, Verdict, added, admit
+from processors.resolve import Admission, Admitted, Verdict, added, admit, timed
+from processors.store import Store
 
 Record = dict[str, Any]
 
@@ -103,6 +105,7 @@ def flow(records: Iterable[Raw], rules: Rules) -> Result:
 def fates(records: Iterable[Raw], rules: Rules) -> Iterator[Fate]:
     """The same, one after the other: first what became of every record, then every person. Raises RegistryUnavailable."""
     seen: dict[tuple[str, int], Seen] = defaultdict(lambda: Seen(rules.admission.horizon_h))
+    clocks: dict[tuple[str, int], Clocks] = {}
     people: dict[str, dict[str, Cell]] = defaultdict(lambda: defaultdict(Cell.empty))
     for raw in _in_order(records):
         verdict = admit(raw, seen[raw.origin.topic, raw.origin.partition], rules.admission)
@@ -110,7 +113,10 @@ def fates(records: Iterable[Raw], rules: Rules) -> Iterator[Fate]:
             record = rules.admission.decoder.decode(raw.value)
             yield Refused(raw, verdict, None if isinstance(record, Rejection) else record)
         elif isinstance(verdict, Admitted):
-            whole = {**verdict.record, **added(verdict.resolved)}
+            place = raw.origin.topic, raw.origin.partition
+            known = clocks.get(place) or clocks.setdefault(place, Clocks(place[0], Store()))
+            one = timed(verdict, known)
+            whole = {**one.record, **added(one.resolved)}
             cells.add(people[whole["person"]][whole["cell"]], touch_of(whole), rules.policy)
             yield Stored(whole)
         elif verdict is Verdict.REKEYED:

@@ -127,14 +127,16 @@ class TouchpointProducer:
         await self._delivery.__aexit__(kind, error, trace)
 
     async def send(self, touchpoint: Touchpoint) -> None:
-        """Take one touchpoint, stamped with the present time as `received_at`; waits while the broker is behind.
+        """Take one touchpoint, stamped with the present time as `received_at` if it does not say when it was sent; waits while the
+        broker is behind.
 
         One without a usable identifier goes without a key. Raises ProduceError; ValueError or TypeError when the
         touchpoint does not fit its schema.
         """
         topic = self._prefix + topics.source_topic(touchpoint.channel)
         record = msgspec.to_builtins(touchpoint)
-        record["received_at"] = time.time_ns() // 1_000_000
+        # What a file says of its sending is long ago: beside the time of now it would look like a clock that is wrong.
+        record["received_at"] = time.time_ns() // 1_000_000 if touchpoint.sent_at is None else None
         value = self._encoders[topic].encode(record)
         best = strongest([(i.namespace, i.value) for i in touchpoint.identifiers])
         if best is None:

@@ -12,6 +12,7 @@ from pipeline.codec import HEAD_BYTES, Decoder, Encoder, Record
 from pipeline.events import Out, Raw, Reason, Rejection, Resolved
 from pipeline.keys import Keyring, person_of
 from pipeline.topics import RESOLVED
+from processors.clocks import MARK, Clocks
 from processors.dedupe import Seen
 from processors.poison import POISON, failed, refuse_poison
 from processors.rejects import rejected
@@ -21,7 +22,7 @@ from processors.validate import TimeLimits, validate
 from schemas.registry import load
 
 STAGE: Final = "resolve"
-ADDED: Final = 7
+ADDED: Final = 8
 TOPICS_KEY: Final = b"\0t"
 NO_TOPICS: Final = msgspec.msgpack.encode([])
 
@@ -82,6 +83,15 @@ def admit(raw: Raw, seen: Seen, admission: Admission) -> Admitted | Rejection | 
     return judged if seen.admit(judged.record["event_id"], raw.origin.arrived_at) else Verdict.DUPLICATE
 
 
+def timed(one: Admitted, clocks: Clocks) -> Admitted:
+    """A new touchpoint at the time at which it happened, as far as its device's clock is known to be wrong."""
+    told = one.record["occurred_at"]
+    happened = clocks.corrected(one.record, one.resolved.origin.arrived_at)
+    if happened == told:
+        return one
+    return Admitted({**one.record, "occurred_at": happened}, msgspec.structs.replace(one.resolved, reported_at=told))
+
+
 def added(resolved: Resolved) -> dict[str, Any]:
     """The fields that a resolved touchpoint has beyond those of a touchpoint."""
     origin = resolved.origin
@@ -93,6 +103,7 @@ def added(resolved: Resolved) -> dict[str, Any]:
         "source_topic": origin.topic,
         "source_partition": origin.partition,
         "source_offset": origin.offset,
+        "reported_at": resolved.reported_at,
     }
 
 
@@ -105,6 +116,10 @@ class ResolvedWriter:
         self._head = b"\0" + whole.schema_id.to_bytes(4, "big")
         schema = load("resolved_touchpoint")
         self._tails = whole.bodies({**schema, "name": "Added", "fields": schema["fields"][-ADDED:]})
+
+    def write(self, one: Admitted) -> bytes:
+        """A resolved touchpoint that says something else than its touchpoint on the wire."""
+        return self._whole.encode({**one.record, **added(one.resolved)})
 
     def write_all(self, admitted: Sequence[tuple[bytes, Admitted]]) -> list[bytes]:
         """The resolved touchpoints on the wire, of touchpoints on the wire."""
@@ -125,12 +140,16 @@ class ResolveFold:
         self._admission = admission
         self._writer = writer
         self._seen: dict[str, Seen] = {}
+        self._clocks: dict[str, Clocks] = {}
         self.counts: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""
         topic, hour, index = key.decode().split("\0")
+        if hour == MARK:
+            self.store.restore(key, value)
+            return
         self._of(topic).restore(int(hour), int(index), value)
 
     def restored(self) -> None:
@@ -172,7 +191,7 @@ class ResolveFold:
                 self.rejected[raw.origin.topic] += 1
                 outs.append(rejected(raw, found, STAGE, record if isinstance(record, dict) else None))
             elif isinstance(one, Admitted) and self._is_new(raw, one):
-                outs.append(Out(RESOLVED, one.resolved.person.encode(), found))
+                outs.append(Out(RESOLVED, one.resolved.person.encode(), self._timed(one, found)))
         refuse_poison(failures, len(decoded))
         return outs
 
@@ -198,6 +217,16 @@ class ResolveFold:
             return self._writer.write_all([(value, one)])[0]
         except POISON as error:
             return failed(error)
+
+    def _timed(self, one: Admitted, written: bytes) -> bytes:
+        at_its_time = timed(one, self._clocks_of(one.resolved.origin.topic))
+        return written if at_its_time is one else self._writer.write(at_its_time)
+
+    def _clocks_of(self, topic: str) -> Clocks:
+        found = self._clocks.get(topic)
+        if found is None:
+            found = self._clocks[topic] = Clocks(topic, self.store)
+        return found
 
     def _is_new(self, raw: Raw, one: Admitted) -> bool:
         new = self._of(raw.origin.topic).admit(one.record["event_id"], raw.origin.arrived_at)

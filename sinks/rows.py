@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 Record = dict[str, Any]
 Row = tuple[Any, ...]
 # Part of every deduplication token: another version of this code may make other rows of the same records.
-ROWS_VERSION: Final = 2
+ROWS_VERSION: Final = 3
 INT32_MAX: Final = 2**31 - 1
 INT64_MAX: Final = 2**63 - 1
 _NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
@@ -76,6 +76,8 @@ _TOUCHPOINT_PLAIN: Final = (
     "source_topic",
     "source_partition",
     "source_offset",
+    "waited_ms",
+    "reported_at",
 )
 _ANSWER: Final = ("question", "metric", "scale_min", "scale_max", "direction", "value", "aspect")
 _AMOUNT: Final = ("currency", "minor_units")

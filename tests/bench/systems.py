@@ -53,7 +53,7 @@ class Job:
     @property
     def schema(self) -> Path:
         """The schema of what it reads."""
-        return SCHEMAS / ("touchpoint" if self.deduplicates else "resolved_touchpoint") / "1.avsc"
+        return SCHEMAS / ("touchpoint" if self.deduplicates else "resolved_touchpoint") / "2.avsc"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from tests.harness.evolved import ADDED, evolved_folder, released_with
 from tests.harness.touchpoints import Record, raw, touchpoint
 
 OURS: Final = registry.HERE
-NEWEST: Final = {"old": 1, "new": 2}
+NEWEST: Final = {"old": 2, "new": 3}
 RECORDS: Final = ("touchpoint", "resolved_touchpoint")
 ENOUGH: Final = 80  # so many that the fast codec reads them in one piece
 

@@ -91,6 +91,8 @@ PURE = {
     ),
     "processors/rejects.py",
     "processors/rekey.py",
+    "processors/skew.py",
+    "processors/clocks.py",
     "processors/stops.py",
     "pipeline/partitions.py",
     "pipeline/breaker.py",

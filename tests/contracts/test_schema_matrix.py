@@ -185,15 +185,15 @@ def test_the_evolved_folder_is_one_that_may_be_released(evolved: Path) -> None:
     assert changed(evolved, OURS) == []
     assert FileRegistry(evolved).schema_id("touchpoint", "") == 901
     assert FileRegistry(evolved).schema_id("session", "") == FileRegistry().schema_id("session", "")
-    touch, resolved = load("touchpoint", 2, evolved)["fields"], load("resolved_touchpoint", 2, evolved)["fields"]
+    touch, resolved = load("touchpoint", 3, evolved)["fields"], load("resolved_touchpoint", 3, evolved)["fields"]
     assert resolved[: len(touch)] == touch
     assert set(catalogue_of_files()) < set(catalogue_of_files(evolved))
     assert not set(catalogue_of_files()) & {901, 902}, "our own ids have come to those of the tests"
-    grown = {path for path, _ in fields(load("touchpoint", 2, evolved))} - {
-        path for path, _ in fields(load("touchpoint", 1, evolved))
+    grown = {path for path, _ in fields(load("touchpoint", 3, evolved))} - {
+        path for path, _ in fields(load("touchpoint", 2, evolved))
     }
     assert {"mood", "priority", "labels", "place", "place.store", "place.side"} <= grown
-    assert (ADDED / "touchpoint" / "2.avsc").is_file()
+    assert (ADDED / "touchpoint" / "3.avsc").is_file()
 
 
 def test_a_new_version_is_pinned_by_one_command(evolved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +204,7 @@ def test_a_new_version_is_pinned_by_one_command(evolved: Path, tmp_path: Path, m
     assert {fault.record for fault in faults(evolved, golden)} == set(RECORDS)
     with released_with(evolved):
         pin.main()
-        made = json.loads((golden / "touchpoint-2.json").read_text(encoding="utf-8"))
+        made = json.loads((golden / "touchpoint-3.json").read_text(encoding="utf-8"))
         assert Decoder("touchpoint", FileRegistry()).decode(bytes.fromhex(made["hex"])) == made["record"]
     assert faults(evolved, golden) == []
     assert {name: (golden / name).read_bytes() for name in before} == before

@@ -9,14 +9,19 @@ import pytest
 from kafka import KafkaProducer
 
 from pipeline import config
+from pipeline.codec import head
+from pipeline.codec.reference import Bodies
 from pipeline.keys import Keyring
 from pipeline.partitions import partition_of
+from schemas.registry import catalogue_of_files, load
 from tests.harness.installation import Installation, Maker
 from tests.harness.records import encoded
+from tests.harness.touchpoints import touchpoint
 from tests.harness.waiting import until
 from tests.integration.test_intake import now
 
 ROOT = Path(__file__).parents[2]
+CUSTOMER = {"namespace": "customer", "value": "both-1"}
 CALL = "cx.touchpoints.call.v1"
 REGISTERED = str(ROOT / "schemas" / "touchpoint" / "1.avsc")
 
@@ -115,3 +120,25 @@ def test_a_topic_of_which_all_is_rejected_is_taken_a_little_at_a_time(make: Make
     assert (set(found), len(found)) == (offsets, 500)
     assert "cx.touchpoints.app.v1 is taken again" in installation.log()
     assert installation.told("reconcile")["unexplained"] == 0
+
+
+def test_both_versions_of_a_touchpoint_come_to_the_same_table(shared: Installation) -> None:
+    """While both flow: what the first version does not have is NULL, and what the second has is in its column."""
+    producer = KafkaProducer(bootstrap_servers=shared.bootstrap(), acks="all")
+    schemas = {n: Bodies(load("touchpoint", n)) for n in (1, 2)}
+    ids = {version: number for number, (record, version) in catalogue_of_files().items() if record == "touchpoint"}
+    for number in range(200):
+        version = 1 + number % 2
+        record = touchpoint(
+            event_id=f"both-{number}", source="both", occurred_at=now(), waited_ms=number, identifiers=[CUSTOMER]
+        )
+        if version == 1:
+            del record["waited_ms"]
+        producer.send("cx.touchpoints.web.v1", schemas[version].one(record, head(ids[version])))
+    producer.flush()
+    producer.close()
+    sql = "SELECT event_id, waited_ms FROM touchpoints FINAL WHERE source = 'both'"
+    until(lambda: len(shared.query(sql)) == 200, 30, "all are in ClickHouse")
+    assert dict(shared.query(sql)) == {f"both-{n}": n if n % 2 else None for n in range(200)}
+    assert shared.told("reconcile")["unexplained"] == 0
+    assert [one["different"] for one in shared.told("recompute")["tables"] if one["table"] == "touchpoints"] == [0]

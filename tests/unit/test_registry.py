@@ -63,7 +63,8 @@ def test_files_have_every_schema_under_its_id() -> None:
     registry = FileRegistry()
     for number, (record, version) in catalogue_of_files().items():
         assert registry.schema(number) == load(record, version)
-        assert registry.schema_id(record, "any") == number
+        newest = max(n for name, n in catalogue_of_files().values() if name == record)
+        assert version < newest or registry.schema_id(record, "any") == number
     with pytest.raises(SchemaUnknown, match="no schema has the id 99"):
         registry.schema(99)
     with pytest.raises(SchemaUnknown, match="no record 'nothing'"):

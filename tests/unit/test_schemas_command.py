@@ -14,7 +14,7 @@ from pipeline.cli.main import app
 from pipeline.topics import subjects
 from schemas import registry
 from schemas.check import changed, faults
-from schemas.registry import HttpRegistry, load
+from schemas.registry import HttpRegistry, catalogue_of_files, load
 from tests.harness.registry_server import Registered, answering
 
 GOLDEN = Path(__file__).parents[1] / "contracts" / "golden"
@@ -36,7 +36,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def copied(to: Path) -> Path:
-    shutil.copytree(registry.HERE, to, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    """The first version of everything, so that a second one can be made up here."""
+    shutil.copytree(registry.HERE, to, ignore=shutil.ignore_patterns("*.py", "__pycache__", "[2-9].avsc"))
+    first = [(number, *one) for number, one in catalogue_of_files().items() if one[1] == 1]
+    entries = [f'[[schema]]\nid = {number}\nrecord = "{record}"\nversion = {n}\n' for number, record, n in first]
+    (to / "registry.toml").write_text("\n".join(entries))
     return to
 
 
@@ -216,9 +220,9 @@ def test_ids_files_and_versions_belong_together(folder: Path, spoil: Callable[[P
 
 
 def test_a_version_without_pinned_bytes_is_a_fault(folder: Path) -> None:
-    rewrite(folder, "touchpoint", nothing, to=2)
+    rewrite(folder, "brief", nothing, to=2)
     assert [str(fault) for fault in faults(folder, GOLDEN)] == [
-        "touchpoint version 2: its bytes are not pinned: golden/touchpoint-2.json is missing"
+        "brief version 2: its bytes are not pinned: golden/brief-2.json is missing"
     ]
     assert "pinned bytes were not looked at" in ran("check", folder).stdout
 
@@ -306,8 +310,10 @@ def test_every_topics_schema_is_registered_once(server: Registered) -> None:
     assert set(server.subjects) == set(expected)
     assert server.levels == dict.fromkeys(expected, "FULL_TRANSITIVE")
     for subject, record in expected.items():
-        (number,) = server.subjects[subject]
-        assert json.loads(server.texts[number]) == load(record)
+        versions = sorted(n for name, n in catalogue_of_files().values() if name == record)
+        assert [json.loads(server.texts[one]) for one in server.subjects[subject]] == [
+            load(record, n) for n in versions
+        ]
     held = json.dumps(server.subjects)
     again = json.loads(ran("register", "--json").stdout)
     assert {one["state"] for one in again} == {"known"}

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import signal
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -15,6 +16,7 @@ from pipeline.events import Touchpoint
 from pipeline.produce import Pace, ProducedCounts, ProduceError, Raw, full_speed, produce
 from schemas.registry import RegistryUnavailable, SchemaUnknown
 
+KEY_VARIABLE: Final = "INTAKE_KEY"
 STOPPED: Final = 128
 """Added to a signal's number it is the exit code of a command that the signal ended."""
 INTERRUPTED: Final = STOPPED + signal.SIGINT
@@ -40,6 +42,27 @@ def send(
             fail(f"a touchpoint does not fit its schema ({type(error).__name__})", EX_DATAERR)
         except KeyboardInterrupt:
             fail("stopped before anything was sent", INTERRUPTED)
+
+
+def send_over_http(
+    url: str, items: Iterable[Touchpoint | Raw], *, pace: Pace = full_speed, what: str, total: int | None
+) -> ProducedCounts:
+    """The same to an intake, under the key in $INTAKE_KEY."""
+    from pipeline.client import BufferFull, IntakeRefused, NotDelivered, Touchpoints
+    from pipeline.client.pacing import produce_over_http
+
+    key = os.environ.get(KEY_VARIABLE, "")
+    if not key:
+        fail(f"{KEY_VARIABLE} is not set: `touchstream keys add SOURCE` makes a key", EX_USAGE)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        try:
+            return produce_over_http(Touchpoints(url, key), items, pace, lambda sent: bar.update(task, completed=sent))
+        except (IntakeRefused, NotDelivered, BufferFull) as error:
+            fail(str(error), EX_UNAVAILABLE)
+        except ValueError as error:
+            fail(str(error), EX_USAGE)
 
 
 def positive(value: str, option: str) -> float | None:

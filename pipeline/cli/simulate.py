@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from pipeline.cli.output import EX_CANTCREAT, EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, as_json, err, fail, out, settings
-from pipeline.cli.sending import INTERRUPTED, STOPPED, send
+from pipeline.cli.sending import INTERRUPTED, STOPPED, send, send_over_http
 from pipeline.config import Settings
 from pipeline.events import Touchpoint
 from pipeline.produce import Pace, ProducedCounts, Raw, full_speed
@@ -25,6 +25,7 @@ from schemas.registry import RegistryUnavailable, SchemaUnknown
 _UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)", re.ASCII)
 _NOTICED: Final = 0.95
+_INVALID: Final = 0.005
 # Getting ready takes about so long, so a live simulation is dated from then and need not catch up at its start.
 _READY_S: Final = 0.5
 _READY_PER_RECORD_S: Final = 0.00005
@@ -43,10 +44,15 @@ def simulate(
     customers: Annotated[int, typer.Option(help="How many customers there are.")] = 2_000,
     duplicates: Annotated[float, typer.Option(help="Share of records that are sent a second time.")] = 0.02,
     late: Annotated[float, typer.Option(help="Share of touchpoints that happened up to 72 hours before.")] = 0.05,
-    invalid: Annotated[float, typer.Option(help="Share of records that are broken in one of 17 ways.")] = 0.005,
+    invalid: Annotated[
+        float | None, typer.Option(help="Share of records that are broken in one of 17 ways; 0.005, with --intake 0.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds and starts give equal records.")] = 1,
     start: Annotated[
         str | None, typer.Option(help="With --speed max: the first time, as 2026-03-01T08:00:00Z.")
+    ] = None,
+    intake: Annotated[
+        str | None, typer.Option(help="Send over HTTP to the intake at this URL, under the key in $INTAKE_KEY.")
     ] = None,
     truth: Annotated[
         Path | None, typer.Option(help="Write what is true, and what surveys hide of it, to this JSON file.")
@@ -62,7 +68,10 @@ def simulate(
     chosen = settings()
     live = _is_live(speed, duration, start)
     length_ms = _milliseconds(duration) if duration else None
-    shares = {"duplicates": duplicates, "late": late, "invalid": invalid}
+    if intake is not None and invalid:
+        fail("--invalid is for Kafka: over HTTP there are no broken records to send", EX_USAGE)
+    share = invalid if invalid is not None else (_INVALID if intake is None else 0.0)
+    shares = {"duplicates": duplicates, "late": late, "invalid": share}
     fixed = {"seed": seed, "rate": rate, "duration_ms": length_ms, "customers": customers, **shares}
     options = _options(chosen, fixed, live, start)
     if truth is not None and not truth.absolute().parent.is_dir():
@@ -70,7 +79,8 @@ def simulate(
     simulation, tally = _ready(options), Tally()
     total = int(length_ms * rate / 1000) if length_ms else None
     pace = _by_the_clock(options) if live else full_speed
-    counts = send(chosen, _told(simulation, tally), pace=pace, what="simulating", total=total)
+    records, told = _told(simulation, tally), dict[str, Any](pace=pace, what="simulating", total=total)
+    counts = send(chosen, records, **told) if intake is None else send_over_http(intake, records, **told)
     if truth is not None:
         _keep(truth, simulation.truth())
     _report(_summary(options, tally, counts), live, json)

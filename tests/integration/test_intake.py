@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from pipeline.codec import Decoder, plain
 from pipeline.events import Raw
 from schemas.registry import FileRegistry, load
 from tests.faults.intake import KEY, Plan, run
-from tests.harness.installation import Installation, Maker
+from tests.harness.installation import TOUCHSTREAM, Installation, Maker
 from tests.harness.rig import Rig, settings_of
 from tests.harness.touchpoints import touchpoint, wire
 from tests.harness.waiting import until
@@ -207,6 +208,26 @@ def test_keys_come_and_go_without_a_restart(shared: Installation) -> None:
     for arguments, code in ((["revoke", "nobody"], 65), (["rotate", "nobody"], 65), (["add", "No Name"], 64)):
         assert shared.run("keys", *arguments).returncode == code
     assert shared.run("keys", "add", "x", "--origin", "shop.example").returncode == 64
+
+
+def test_a_simulation_is_sent_by_the_client(shared: Installation, sender: Sender) -> None:
+    """All of it is stored under the key's source; without a key, or with broken records, it says what to do."""
+    before = "SELECT count() FROM touchpoints FINAL WHERE source = %(source)s"
+    shop = Sender(shared, "simulated-shop")
+    options = ("--intake", shop.url, "--for", "5s", "--rate", "100", "--speed", "max", "--seed", "5")
+    done = subprocess.run(
+        [TOUCHSTREAM, "simulate", *options, "--json"],
+        env={**shared.environment, "INTAKE_KEY": shop.key["key"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    expected = json.loads(done.stdout)["expected"]["stored"]
+    until(lambda: shared.query(before, {"source": shop.source}) == [(expected,)], 30, "all of it is stored")
+    assert shared.run("simulate", *options).returncode == 64
+    assert shared.run("simulate", *options, "--invalid", "0.1").returncode == 64
 
 
 def test_what_other_systems_send_is_mapped_by_the_key(shared: Installation) -> None:

@@ -7,25 +7,28 @@ from typing import Any, Final
 
 from pipeline.codec import Decoder
 from pipeline.events import Rejection
-from pipeline.redrives import Ledger, Rejected, attempt
+from pipeline.redrives import Before, Ledger, Rejected, attempt
 from pipeline.redriving import Outcome
 
 SHOWN_BYTES: Final = 256
 
 
-def said(one: Rejected, known: Ledger) -> dict[str, Any]:
-    """Everything about a rejected record but its bytes."""
+def said(one: Rejected, known: Ledger, before: Before) -> dict[str, Any]:
+    """Everything about a rejected record but its bytes; `before` is `before_of` what is known."""
     again = known.get(one.place)
     return {
         "place": str(one.place),
         "rejected_at": time_text(one.rejected_at),
         "stage": one.stage,
+        "source": one.source,
+        "event_type": one.event_type,
+        "channel": one.channel,
         "reason": one.reason,
         "field": one.field,
         "expected": one.expected,
         "got": one.got,
         "schema_id": one.schema_id,
-        "attempt": attempt(one.place, known),
+        "attempt": attempt(one.place, before),
         "sent_again": time_text(again.at) if again else None,
         "sent_to": str(again.to) if again else None,
     }

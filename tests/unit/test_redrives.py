@@ -8,7 +8,18 @@ import pytest
 from pipeline.config import Settings
 from pipeline.events import Answer, Origin, Raw
 from pipeline.partitions import partition_of
-from pipeline.redrives import Place, Redriven, Rejected, Sendable, Unsendable, attempt, ledger_of, place_of
+from pipeline.redrive_judging import Mending
+from pipeline.redrives import (
+    Place,
+    Redriven,
+    Rejected,
+    Sendable,
+    Unsendable,
+    attempt,
+    before_of,
+    ledger_of,
+    place_of,
+)
 from pipeline.redriving import judge_of
 from tests.harness.records import encoded
 
@@ -21,8 +32,8 @@ def rejected(payload: bytes, stage: str = "resolve", **fields: Any) -> Rejected:
     return replace(Rejected(WEB, stage, "scale_invalid", "", "", "", 1, NOW, b"k", payload), **fields)
 
 
-def judged(one: Rejected, patch: Any = None) -> Sendable | Unsendable:
-    return judge_of(Settings.model_validate({"secret": SECRET})).of(one, patch, NOW)
+def judged(one: Rejected, patch: Any = None, replacement: bytes | None = None) -> Sendable | Unsendable:
+    return judge_of(Settings.model_validate({"secret": SECRET})).of(one, Mending(patch, replacement), NOW)
 
 
 def answered(low: int, high: int, value: int) -> bytes:
@@ -44,7 +55,7 @@ def test_the_ledger_says_what_was_sent_and_how_often() -> None:
     sent = {WEB: Redriven(NOW, second, True), second: Redriven(NOW + 1, third, False)}
     entries = [Raw(Origin("t", 0, 0, 0), str(place).encode(), one.entry()) for place, one in sent.items()]
     assert ledger_of(entries) == sent
-    assert [attempt(place, sent) for place in (WEB, second, third)] == [1, 2, 3]
+    assert [attempt(place, before_of(sent)) for place in (WEB, second, third)] == [1, 2, 3]
 
 
 def test_what_would_be_taken_now_goes_as_it_is_under_its_persons_key() -> None:
@@ -90,9 +101,3 @@ def test_a_patch_with_values_that_do_not_fit_sends_nothing(patch: Any) -> None:
     found = judged(rejected(answered(0, 10, 3)), patch)
     assert isinstance(found, Unsendable)
     assert "values that its fields do not take" in found.why
-
-
-@pytest.mark.parametrize("stage", ["sink", "journey"])
-def test_only_what_resolve_rejected_goes_back(stage: str) -> None:
-    found = judged(rejected(answered(0, 10, 9), stage))
-    assert found == Unsendable(WEB, f"the stage {stage} rejected it, and only what resolve rejected goes back")

@@ -34,7 +34,7 @@ def place_of(text: str) -> Place:
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """A rejected record as the tables have it: the place of its source, why, and its own bytes. `rejected_at` is milliseconds since
-    epoch, UTC; source, event type and channel are told as far as they could be read.
+    epoch, UTC; source, event type and channel are told as far as they could be read; `attempt` is what its header said.
 
     What the intake rejects has been on no other topic, so its place is where it lies on `rejected.v1`.
     """
@@ -52,6 +52,7 @@ class Rejected:
     source: str = ""
     event_type: str = ""
     channel: str = ""
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,16 +29,21 @@ class Outcome:
     why: str = ""
 
 
+def decoders_of(settings: Settings) -> dict[str, Decoder]:
+    """What reads the bytes of rejected records, by kind of record."""
+    registry = registry_of(settings)
+    return {kind: Decoder(kind, registry) for kind in ("touchpoint", "resolved_touchpoint", *OUTPUTS)}
+
+
 def judge_of(settings: Settings) -> Judge:
     """How this installation judges records now. Raises OSError when its secret cannot be kept."""
     registry = registry_of(settings)
     subject = f"{settings.topic_prefix}{SOURCES[0]}-value"
     encoder = codec_of(settings).encoder("touchpoint", registry, subject)
-    kinds = ("touchpoint", "resolved_touchpoint", *OUTPUTS)
     return Judge(
         settings.topic_prefix,
         admission_of(settings, registry),
-        {kind: Decoder(kind, registry) for kind in kinds},
+        decoders_of(settings),
         encoder,
         shape_of("touchpoint"),
         settings.intake_event_bytes,

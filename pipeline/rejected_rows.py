@@ -1,7 +1,9 @@
 """Rejected records as the tables have them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipeline.redrives import Place, Rejected
@@ -9,7 +11,7 @@ from sinks.clickhouse import ClickHouse
 
 _COLUMNS: Final = (
     "source_topic, source_partition, source_offset, stage, reason, field, expected, got, schema_id,"
-    " toUnixTimestamp64Milli(rejected_at), source, event_type, channel"
+    " toUnixTimestamp64Milli(rejected_at), source, event_type, channel, attempt"
 )
 _WHERE: Final = (
     "(%(reason)s = '' OR reason = %(reason)s) AND (%(stage)s = '' OR stage = %(stage)s)"
@@ -17,6 +19,32 @@ _WHERE: Final = (
     " AND rejected_at >= fromUnixTimestamp64Milli(%(since)s)"
 )
 _ORDER: Final = "ORDER BY rejected_at DESC, source_topic, source_partition, source_offset"
+
+
+_AGO: Final = re.compile(r"([1-9][0-9]{0,5})([mhd])")
+_UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def since_ms(text: str, now: int) -> int:
+    """The moment that a text such as `12h` (ago) or `2026-11-22T08:00Z` means, both in milliseconds since epoch, UTC; 0 for none.
+
+    Raises ValueError.
+    """
+    if not text:
+        return 0
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return max(0, now - int(ago[1]) * _UNIT_MS[ago[2]])
+    try:
+        when = datetime.fromisoformat(text)
+        return max(0, int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000))
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no time: 30m, 12h, 7d, or 2026-11-22T08:00Z") from None
+
+
+def full_name(prefix: str, topic: str) -> str:
+    """A topic's name with the installation's prefix, whether or not it came with it."""
+    return topic if not topic or topic.startswith(prefix) else prefix + topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +97,9 @@ def at(database: ClickHouse, places: Sequence[Place]) -> list[Rejected]:
 
 def rejected_of(row: Sequence[Any]) -> Rejected:
     """The rejected record of a row."""
-    topic, partition, offset, stage, reason, field, expected, got, schema_id, when, *parts, key, payload = row
-    place = Place(topic, partition, offset)
-    return Rejected(
-        place, stage, reason, field, expected, got, schema_id, when, _bytes(key), _bytes(payload), *map(str, parts)
-    )
+    topic, partition, offset, *why, source, event_type, channel, attempt, key, payload = row
+    place, parts = Place(topic, partition, offset), (source, event_type, channel)
+    return Rejected(place, *why, _bytes(key), _bytes(payload), *parts, attempt)
 
 
 def _bytes(value: str | bytes) -> bytes:

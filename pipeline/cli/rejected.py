@@ -1,13 +1,11 @@
 """`touchstream rejected`: the rejected records, and sending them again when the fault is mended."""
 
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -17,8 +15,7 @@ from rich.table import Table
 
 from pipeline import crash, endpoints, redriver, rejected_rows
 from pipeline.cli.output import EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, as_json, err, fail, out, settings
-from pipeline.cli.rejected_text import content, lines, outcome, said
-from pipeline.codec import Decoder
+from pipeline.cli.rejected_text import lines, outcome, said, shown
 from pipeline.config import Settings
 from pipeline.events import Reason
 from pipeline.patch import PatchUnfit, patch_of
@@ -26,9 +23,8 @@ from pipeline.rawlog import RawLogError
 from pipeline.redrive_judging import Mending
 from pipeline.redriver import RedriveFailed
 from pipeline.redrives import Place, before_of, place_of
-from pipeline.redriving import Outcome, Redriving
-from pipeline.rejected_rows import Wanted
-from pipeline.rules import registry_of
+from pipeline.redriving import Outcome, Redriving, decoders_of
+from pipeline.rejected_rows import Wanted, full_name, since_ms
 from schemas.registry import RegistryUnavailable
 from sinks.clickhouse import ClickHouse, Refused, Unavailable
 
@@ -59,8 +55,6 @@ COLUMNS: Final = {
     "got": "got",
     "sent_again": "sent again",
 }
-_AGO: Final = re.compile(r"([1-9][0-9]{0,5})([mhd])")
-_UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 @app.command("list")
@@ -110,8 +104,8 @@ def show(
     with _working(chosen) as database:
         found = rejected_rows.at(database, [where])
         known = redriver.ledger(chosen)
-        decoder = Decoder("touchpoint", registry_of(chosen))
-        told = [{**said(one, known, before_of(known)), **content(one, decoder)} for one in found]
+        decoders = decoders_of(chosen)
+        told = [{**said(one, known, before_of(known)), **shown(one, decoders)} for one in found]
     if not told:
         fail(f"no rejected record has come from {where}", EX_DATAERR)
     if json:
@@ -194,22 +188,11 @@ def _working(chosen: Settings) -> Iterator[ClickHouse]:
 def _wanted(chosen: Settings, reason: str, topic: str, source: str, since: str) -> Wanted:
     if reason and reason not in set(Reason):
         fail(f"no such reason: {reason} (docs/rejections.md has them all)", EX_USAGE)
-    prefix = chosen.topic_prefix
-    full = topic if not topic or topic.startswith(prefix) else prefix + topic
-    return Wanted(reason, topic=full, source=source, since=_since(since))
-
-
-def _since(text: str) -> int:
-    if not text:
-        return 0
-    ago = _AGO.fullmatch(text)
-    if ago:
-        return int(time.time() * 1000) - int(ago[1]) * _UNIT_MS[ago[2]]
     try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        fail(f"{text!r} is no time: 30m, 12h, 7d, or 2026-11-22T08:00Z", EX_USAGE)
-    return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
+        begin = since_ms(since, int(time.time() * 1000))
+    except ValueError as error:
+        fail(str(error), EX_USAGE)
+    return Wanted(reason, topic=full_name(chosen.topic_prefix, topic), source=source, since=begin)
 
 
 def _place(text: str) -> Place:

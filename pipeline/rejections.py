@@ -86,6 +86,11 @@ MEANINGS: Final[dict[Reason, tuple[str, str]]] = {
 }
 
 
+def in_words(reason: str) -> tuple[str, str]:
+    """What a reason means and what to do; two empty texts for one that is not ours."""
+    return MEANINGS[Reason(reason)] if reason in set(Reason) else ("", "")
+
+
 def as_markdown() -> str:
     """The page of reasons."""
     rows = "\n".join(f"| `{reason}` | {meaning} | {remedy} |" for reason, (meaning, remedy) in MEANINGS.items())

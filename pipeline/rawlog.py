@@ -112,6 +112,10 @@ async def holds(
     """Whether a partition has a wanted record from the first of the offsets to before the second (None: its end as of now), and
     where the look ended. Records of transactions that are open or were aborted count. Raises KafkaError, RawLogError."""
     tp, (first, end) = TopicPartition(topic, partition), offsets
+    if (
+        end is not None and first >= end
+    ):  # nothing to look at; and a consumer that is stopped at once says it was cancelled
+        return False, end
     async with _consumer(bootstrap, "read_uncommitted") as consumer:
         upto: int = end if end is not None else (await consumer.end_offsets([tp]))[tp]
         consumer.assign([tp])

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from deploy.embedded.ports import pick
-from pipeline import ready
+from pipeline import endpoints, ready
 from pipeline.client import IntakeRefused, Spilling, Touchpoints
 from pipeline.codec import plain
 from schemas.registry import load
@@ -48,7 +48,7 @@ class Sender:
 
     def __init__(self, installation: Installation, source: str, *options: str) -> None:
         self.key = installation.told("keys", "add", source, *options)
-        self.url = installation.told("status")["intake"]
+        self.url = endpoints.known(installation.settings).intake
         self.source = source
 
     def post(self, body: bytes, kind: str = JSON, **headers: str) -> httpx.Response:

@@ -148,6 +148,7 @@ def test_who_begins_later_ends_a_redrive_that_is_at_work(shared: Installation, p
         (["redrive"], 64, "say which"),
         (["redrive", "--all", "--reason", "nonsense"], 64, "no such reason: nonsense"),
         (["redrive", "a-1@2", "--all"], 64, "say which"),
+        (["redrive", "a-1@2", "b-1@2", "--replace", "x"], 64, "--replace goes with one place"),
         (["redrive", "web"], 64, "is no place of a record"),
         (["redrive", "a-1@2", "--patch", "missing.json"], 64, "cannot read missing.json"),
         (["show", "cx.touchpoints.web.v1-0@999999999"], 65, "no rejected record has come from"),

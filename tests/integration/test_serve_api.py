@@ -311,3 +311,21 @@ def test_a_redrive_needs_kafka_json_its_own_page_and_no_other_redrive(api: TestC
     with api.app.state.redrives._at_work:  # type: ignore[attr-defined]
         posted(409, "busy")
     posted(503, "unavailable")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "say which"),
+        ({"places": ["a-1@2"], "filter": {"reason": "json"}}, "say which"),
+        ({"filter": {}}, "say which"),
+        ({"filter": {"reason": "nonsense"}}, "no such reason"),
+        ({"filter": {"since": "yesterday"}}, "is no time"),
+        ({"places": ["web"]}, "no place of a record"),
+        ({"places": ["a-1@2"], "patch": {"colour": "red"}}, "no field colour"),
+        ({"places": ["a-1@2"], "replace": "x"}, "Extra inputs"),
+    ],
+)
+def test_a_redrive_that_cannot_be_asked_for_is_said(api: TestClient, asked: Any, said: str) -> None:
+    answer = api.post("/v1/rejected/redrive", json=asked)
+    assert (answer.status_code, said in answer.json()["error"]["message"]) == (422, True), answer.text

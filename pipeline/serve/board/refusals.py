@@ -50,13 +50,18 @@ def newest(found: Sequence[Rejected], known: Ledger | None, view: View, when: tu
             [
                 ("soft", text.clock(one.rejected_at / 1000, zone, now_s)),
                 ("", f'<a href="{escape(link)}">{escape(one.reason)}</a>'),
-                ("soft", escape(" ".join(filter(None, (one.field, f"expected {one.expected}, got {one.got}"))))),
+                ("soft", escape(_why(one))),
                 ("soft", escape(one.source or one.stage)),
                 ("soft", text.clock(again.at / 1000, zone, now_s) if again else ""),
             ]
         )
     head = (("", "rejected at"), ("", "reason"), ("", "why"), ("", "source or stage"), ("", "sent again"))
     return html.table(head, rows)
+
+
+def _why(one: Rejected) -> str:
+    said = f"expected {one.expected}, got {one.got}" if one.expected or one.got else ""
+    return ": ".join(filter(None, (one.field, said)))
 
 
 def one(record: Rejected, content: Content, known: Ledger | None, zone: ZoneInfo) -> str:

@@ -97,9 +97,24 @@ def at(database: ClickHouse, places: Sequence[Place]) -> list[Rejected]:
 
 def rejected_of(row: Sequence[Any]) -> Rejected:
     """The rejected record of a row."""
-    topic, partition, offset, *why, source, event_type, channel, attempt, key, payload = row
-    place, parts = Place(topic, partition, offset), (source, event_type, channel)
-    return Rejected(place, *why, _bytes(key), _bytes(payload), *parts, attempt)
+    topic, partition, offset, *told, attempt, key, payload = row
+    stage, reason, field, expected, got, schema_id, when, source, event_type, channel = told
+    return Rejected(
+        place=Place(topic, partition, offset),
+        stage=stage,
+        reason=reason,
+        field=field,
+        expected=expected,
+        got=got,
+        schema_id=schema_id,
+        rejected_at=when,
+        key=_bytes(key),
+        payload=_bytes(payload),
+        source=source,
+        event_type=event_type,
+        channel=channel,
+        attempt=attempt,
+    )
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -153,7 +153,7 @@ def _told(one: Rejected, known: Ledger | None, before: Before) -> dict[str, Any]
 
 def _whole(one: Rejected, content: Content, told: dict[str, Any]) -> out.RejectedWholeOut:
     meaning, remedy = in_words(one.reason)
-    held = {"record": content.record, "text": content.text, "begins_with": content.begins_with}
+    held: dict[str, Any] = {"record": content.record, "text": content.text, "begins_with": content.begins_with}
     return out.RejectedWholeOut(**told, meaning=meaning, remedy=remedy, size=content.size, **held)
 
 

@@ -1,6 +1,7 @@
 """Whatever was rejected, by whichever stage, goes back once where that is right: by command, over HTTP and from the board."""
 
 import json
+import os
 import signal
 import time
 from collections import Counter
@@ -22,7 +23,8 @@ from pipeline.topics import REJECTED, RESOLVED, SOURCES
 from processors.poison import failed
 from processors.rejects import refused, rejected
 from sinks.clickhouse import ClickHouse
-from tests.harness.installation import Installation
+from tests.harness.installation import Installation, Maker
+from tests.harness.records import encoded, written
 from tests.harness.sinks import Bench, run_until
 from tests.harness.touchpoints import encoder
 from tests.harness.waiting import until
@@ -279,3 +281,44 @@ def test_from_the_first_page_to_sending_one_again(shared: Installation, browser:
         until(lambda: "It was sent before" in seen.text(".again"), 20, "that it was sent before")
     sql = "SELECT source, count() FROM touchpoints WHERE event_id = %(id)s GROUP BY ALL"
     until(lambda: shared.query(sql, {"id": event_id}) == [(source, 1)], 30, "the touchpoint")
+
+
+FAULT = """
+import os
+from processors import cell
+real = cell.add
+def add(mine, touch, policy):
+    if touch.event_id.startswith("poison") and os.path.exists({flag!r}):
+        raise KeyError("a fault of ours")
+    return real(mine, touch, policy)
+cell.add = add
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_what_a_faulty_journey_rejected_is_counted_once_it_is_sent_again(
+    make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stage fails on some touchpoints until it is mended; then they are sent again, and all adds up."""
+    flag = tmp_path / "faulty"
+    flag.touch()
+    (tmp_path / "sitecustomize.py").write_text(FAULT.format(flag=str(flag)))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    mine = make().up()
+    now = time.time_ns() // 1_000_000
+    written(mine, SOURCES[1], [encoded(f"good-{n}", now - n * 60_000, f"c{n % 3}") for n in range(12)])
+    written(mine, SOURCES[1], [encoded(f"poison-{n}", now - n * 50_000, f"c{n % 4}") for n in range(6)])
+    mine.wait_idle()
+    flag.unlink()
+    assert mine.number("SELECT count() FROM rejected FINAL WHERE stage = 'journey'") == 6
+    assert mine.number("SELECT count() FROM touchpoints FINAL") == 18
+    assert mine.number("SELECT sum(touchpoints) FROM customers FINAL") == 12
+    assert mine.run("recompute", "--json").returncode == 1
+    done = mine.run("rejected", "redrive", "--stage", "journey", "--json")
+    assert Counter(statuses(done).values()) == {"sent": 6}
+    mine.wait_idle()
+    assert mine.number("SELECT count() FROM touchpoints FINAL") == 18
+    assert mine.number("SELECT sum(touchpoints) FROM customers FINAL") == 18
+    assert mine.run("recompute", "--json").returncode == 0
+    assert mine.told("reconcile")["unexplained"] == 0

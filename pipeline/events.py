@@ -81,11 +81,12 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
 
 
 class Raw(msgspec.Struct, frozen=True, gc=False):
-    """A record as it lies on Kafka."""
+    """A record as it lies on Kafka; `attempt` is how often it has been sent, as a redrive says in its header."""
 
     origin: Origin
     key: bytes | None
     value: bytes | None
+    attempt: int = 1
 
 
 class Out(msgspec.Struct, frozen=True, gc=False):

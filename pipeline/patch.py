@@ -1,6 +1,7 @@
 """A correction of touchpoints that were rejected, as a JSON Merge Patch (RFC 7396, 2014). Pure.
 
 `{"answer": {"scale_max": 10}, "campaign": null}` sets one field of the answer and empties another; a list is replaced as a whole.
+A field that a touchpoint does not have can be taken away, by null, and not be set.
 """
 
 import json
@@ -17,11 +18,16 @@ class PatchUnfit(ValueError):
 
 
 def patch_of(text: str) -> Patch:
-    """The patch that a text says. Raises PatchUnfit for what is no JSON object or names a field that a touchpoint does not have."""
+    """The patch that a text says. Raises PatchUnfit for what is no JSON, and as `checked` does."""
     try:
         found = json.loads(text, object_pairs_hook=_once)
     except ValueError as error:
         raise PatchUnfit(f"the patch is no JSON: {error}") from None
+    return checked(found)
+
+
+def checked(found: Any) -> Patch:
+    """The patch that a JSON value is. Raises PatchUnfit for what is no object or sets a field that a touchpoint does not have."""
     if not isinstance(found, dict) or not found:
         raise PatchUnfit('the patch is no JSON object with fields, such as {"campaign": "spring"}')
     _check(found, load("touchpoint")["fields"], "")
@@ -29,11 +35,26 @@ def patch_of(text: str) -> Patch:
 
 
 def patched(value: Any, patch: Any) -> Any:
-    """The value with the patch applied, which is itself left as it is. A null stays, as the field's own absence."""
+    """A decoded record with the patch applied, which is itself left as it is. A null stays, as the field's own absence; what the
+    record does not have is not there to be taken away."""
     if not isinstance(patch, dict):
         return patch
     base: Record = value if isinstance(value, dict) else {}
-    return base | {name: patched(base.get(name), change) for name, change in patch.items()}
+    changes = {name: change for name, change in patch.items() if change is not None or not base or name in base}
+    return base | {name: patched(base.get(name), change) for name, change in changes.items()}
+
+
+def merged(value: Any, patch: Any) -> Any:
+    """A JSON value with the patch applied, to the letter of RFC 7396: a null takes the field away."""
+    if not isinstance(patch, dict):
+        return patch
+    result: dict[str, Any] = dict(value) if isinstance(value, dict) else {}
+    for name, change in patch.items():
+        if change is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), change)
+    return result
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -48,6 +69,8 @@ def _check(patch: Patch, fields: list[dict[str, Any]], place: str) -> None:
     types = {field["name"]: field["type"] for field in fields}
     for name, change in patch.items():
         if name not in types:
+            if change is None:
+                continue
             raise PatchUnfit(f"a touchpoint has no field {place}{name}")
         inner = _record_in(types[name])
         if inner is not None and isinstance(change, dict):

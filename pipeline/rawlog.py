@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from pipeline.events import Origin, Raw
+from processors.rejects import attempt_of
 
 # What is held in memory at once while a log is read through.
 CHUNK_RECORDS: Final = 50_000
@@ -80,11 +81,11 @@ async def _chunks(consumer: AIOKafkaConsumer, tp: TopicPartition, end: int) -> A
 
 
 @asynccontextmanager
-async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def _consumer(bootstrap: str, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         enable_auto_commit=False,
-        isolation_level="read_committed",
+        isolation_level=isolation,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=8 << 20,
     )
@@ -103,6 +104,27 @@ def _asked(bootstrap: str, question: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(question)
     except KafkaError as error:
         raise RawLogError(f"Kafka at {bootstrap} cannot be read: {error}") from error
+
+
+async def holds(
+    bootstrap: str, topic: str, partition: int, offsets: tuple[int, int | None], wanted: Callable[[Raw], bool]
+) -> tuple[bool, int]:
+    """Whether a partition has a wanted record from the first of the offsets to before the second (None: its end as of now), and
+    where the look ended. Records of transactions that are open or were aborted count. Raises KafkaError, RawLogError."""
+    tp, (first, end) = TopicPartition(topic, partition), offsets
+    if (
+        end is not None and first >= end
+    ):  # nothing to look at; and a consumer that is stopped at once says it was cancelled
+        return False, end
+    async with _consumer(bootstrap, "read_uncommitted") as consumer:
+        upto: int = end if end is not None else (await consumer.end_offsets([tp]))[tp]
+        consumer.assign([tp])
+        consumer.seek(tp, first)
+        while await consumer.position(tp) < upto:
+            for records in (await consumer.getmany(tp, timeout_ms=500)).values():
+                if any(wanted(_raw(record)) for record in records if record.offset < upto):
+                    return True, upto
+    return False, upto
 
 
 async def read_now(bootstrap: str, topics: Sequence[str], progress: Callable[[int], None] = lambda _: None) -> RawLog:
@@ -131,4 +153,5 @@ async def _partitions(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list
 
 
 def _raw(record: ConsumerRecord) -> Raw:
-    return Raw(Origin(record.topic, record.partition, record.offset, record.timestamp), record.key, record.value)
+    origin = Origin(record.topic, record.partition, record.offset, record.timestamp)
+    return Raw(origin, record.key, record.value, attempt_of(record.headers))

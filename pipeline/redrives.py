@@ -1,19 +1,14 @@
-"""What is known of records that were sent again after they had been rejected, and what may be sent. Pure.
+"""What is known of records that were sent again after they had been rejected. Pure.
 
 The topic `redrives.v1` has one entry for each, written in the transaction that sends it.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from pipeline.codec import Decoder, Encoder, Record
-from pipeline.events import Origin, Raw, Reason, Rejection
-from pipeline.patch import Patch, patched
-from processors.resolve import STAGE, Admission, Admitted, judge
-
-_MISFIT: Final = Rejection(Reason.DECODE, "", "a touchpoint", "one with values that its fields do not take")
+from pipeline.events import Raw
 
 
 class Place(NamedTuple):
@@ -39,7 +34,10 @@ def place_of(text: str) -> Place:
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """A rejected record as the tables have it: the place of its source, why, and its own bytes. `rejected_at` is milliseconds since
-    epoch, UTC."""
+    epoch, UTC; source, event type and channel are told as far as they could be read; `attempt` is what its header said.
+
+    What the intake rejects has been on no other topic, so its place is where it lies on `rejected.v1`.
+    """
 
     place: Place
     stage: str
@@ -51,6 +49,10 @@ class Rejected:
     rejected_at: int
     key: bytes
     payload: bytes
+    source: str = ""
+    event_type: str = ""
+    channel: str = ""
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +80,37 @@ def ledger_of(entries: Iterable[Raw]) -> Ledger:
     return found
 
 
-def attempt(place: Place, ledger: Mapping[Place, Redriven]) -> int:
+Before = dict[Place, Place]
+
+
+def before_of(ledger: Mapping[Place, Redriven]) -> Before:
+    """By the place of a record that was sent again, the place of the one that was rejected."""
+    return {one.to: rejected for rejected, one in ledger.items()}
+
+
+def attempt(place: Place, before: Mapping[Place, Place]) -> int:
     """How often the record that now lies at `place` was sent, as far as the ledger knows."""
-    came_from = {one.to: before for before, one in ledger.items()}
     times = 1
-    while place in came_from:
-        place, times = came_from[place], times + 1
+    while place in before:
+        place, times = before[place], times + 1
     return times
 
 
 @dataclass(frozen=True, slots=True)
 class Sendable:
-    """A record that can go back to its topic: under which key, with which bytes."""
+    """A record that can be sent again: to which topic, under which key, with which bytes.
+
+    `partition` is None where it follows from the key. `overtaken` says of another record of the topic that it is a newer one of the
+    same thing: with such a one before it, this must not be sent.
+    """
 
     place: Place
+    topic: str
     key: bytes
     value: bytes
     patched: bool
+    partition: int | None = None
+    overtaken: Callable[[Raw], bool] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,37 +119,3 @@ class Unsendable:
 
     place: Place
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """How records are read, judged and written: as the stage does it now, and with the installation's newest schema."""
-
-    admission: Admission
-    decoder: Decoder
-    encoder: Encoder
-
-    def of(self, one: Rejected, patch: Patch | None, now: int) -> Sendable | Unsendable:
-        """Whether a record, as it is or patched, would now be taken; `now` is milliseconds since epoch, UTC.
-
-        Raises RegistryUnavailable.
-        """
-        if one.stage != STAGE:
-            return Unsendable(one.place, f"the stage {one.stage} rejected it, and only what {STAGE} rejected goes back")
-        record, value = self.decoder.decode(one.payload), one.payload
-        if patch is not None and not isinstance(record, Rejection):
-            record, value = self._written(patched(record, patch))
-        origin = Origin(one.place.topic, one.place.partition, one.place.offset, now)
-        judged = judge(Raw(origin, one.key, value), record, self.admission)
-        if isinstance(judged, Admitted):
-            return Sendable(one.place, judged.resolved.cell.encode(), value, patch is not None)
-        where = f" at {judged.field}" if judged.field else ""
-        return Unsendable(one.place, f"{judged.reason.value}{where}: expected {judged.expected}, got {judged.got}")
-
-    def _written(self, record: Any) -> tuple[Record | Rejection, bytes]:
-        try:
-            value = self.encoder.encode(record)
-        except (ValueError, TypeError, AttributeError, OverflowError, LookupError):
-            return _MISFIT, b""
-        again = self.decoder.decode(value)
-        return (again, value) if again == record else (_MISFIT, b"")

@@ -7,11 +7,11 @@ from typing import Literal
 from pipeline import redriver, rejected_rows
 from pipeline.codec import Decoder
 from pipeline.config import Settings
-from pipeline.patch import Patch
-from pipeline.redrives import Judge, Place, Redriven, Rejected, Sendable, Unsendable
+from pipeline.intake.shape import shape_of
+from pipeline.redrive_judging import OVERTAKEN, SINK, Judge, Mending
+from pipeline.redrives import Place, Redriven, Rejected, Sendable, Unsendable
 from pipeline.rules import admission_of, codec_of, registry_of
-from pipeline.topics import SOURCES
-from processors.resolve import STAGE
+from pipeline.topics import OUTPUTS, SOURCES
 from sinks.clickhouse import ClickHouse
 
 Clock = Callable[[], int]
@@ -29,30 +29,43 @@ class Outcome:
     why: str = ""
 
 
+def decoders_of(settings: Settings) -> dict[str, Decoder]:
+    """What reads the bytes of rejected records, by kind of record."""
+    registry = registry_of(settings)
+    return {kind: Decoder(kind, registry) for kind in ("touchpoint", "resolved_touchpoint", *OUTPUTS)}
+
+
 def judge_of(settings: Settings) -> Judge:
     """How this installation judges records now. Raises OSError when its secret cannot be kept."""
     registry = registry_of(settings)
     subject = f"{settings.topic_prefix}{SOURCES[0]}-value"
     encoder = codec_of(settings).encoder("touchpoint", registry, subject)
-    return Judge(admission_of(settings, registry), Decoder("touchpoint", registry), encoder)
+    return Judge(
+        settings.topic_prefix,
+        admission_of(settings, registry),
+        decoders_of(settings),
+        encoder,
+        shape_of("touchpoint"),
+        settings.intake_event_bytes,
+    )
 
 
 class Redriving:
     """Sends the records at some places again, or tells what would come of it. `hear` gets the outcome of each."""
 
     def __init__(
-        self, settings: Settings, database: ClickHouse, patch: Patch | None, now: Clock, hear: Callable[[Outcome], None]
+        self, settings: Settings, database: ClickHouse, mending: Mending, now: Clock, hear: Callable[[Outcome], None]
     ) -> None:
         self._settings = settings
         self._database = database
         self._judge = judge_of(settings)
-        self._patch = patch
+        self._mending = mending
         self._now = now
         self._hear = hear
 
     def send(self, places: Sequence[Place]) -> None:
         """Each at most once, ever. Raises RedriveFailed, NotRunning, RawLogError, Unavailable, Refused, RegistryUnavailable."""
-        redriver.redrive(self._settings, self._sendable(places), self._now, self._sent)
+        redriver.redrive(self._settings, self._sendable(places), self._now, self._heard)
 
     def look(self, places: Sequence[Place]) -> None:
         """Send nothing. Raises as `send` does."""
@@ -61,16 +74,22 @@ class Redriving:
             for one in chunk:
                 before = known.get(one.place)
                 if before:
-                    self._sent(one.place, before, now=False)
+                    self._heard(one.place, before, now=False)
+                elif redriver.is_overtaken(self._settings, one):
+                    self._heard(one.place, None, now=True)
                 else:
                     self._hear(Outcome(one.place, "sendable"))
 
-    def _sent(self, place: Place, one: Redriven, now: bool) -> None:
-        self._hear(Outcome(place, "sent" if now else "sent_before", one.at, one.to))
+    def _heard(self, place: Place, one: Redriven | None, now: bool) -> None:
+        if one is None:
+            self._hear(Outcome(place, "unsendable", why=OVERTAKEN))
+        else:
+            self._hear(Outcome(place, "sent" if now else "sent_before", one.at, one.to))
 
     def _sendable(self, places: Sequence[Place]) -> Iterator[list[Sendable]]:
-        for first in range(0, len(places), redriver.TOGETHER):
-            wanted = list(dict.fromkeys(places[first : first + redriver.TOGETHER]))
+        every = list(dict.fromkeys(places))
+        for first in range(0, len(every), redriver.TOGETHER):
+            wanted = every[first : first + redriver.TOGETHER]
             found = _by_place(rejected_rows.at(self._database, wanted))
             judged = [self._judged(place, found.get(place)) for place in wanted]
             for one in judged:
@@ -81,9 +100,9 @@ class Redriving:
     def _judged(self, place: Place, one: Rejected | None) -> Sendable | Unsendable:
         if one is None:
             return Unsendable(place, "no rejected record has come from there")
-        return self._judge.of(one, self._patch, self._now())
+        return self._judge.of(one, self._mending, self._now())
 
 
 def _by_place(rows: list[Rejected]) -> dict[Place, Rejected]:
-    """One for each place: that of the stage whose records go back, where several have rejected it."""
-    return {row.place: row for row in sorted(rows, key=lambda row: row.stage == STAGE)}
+    """One for each place: that of a stage where the sink has rejected it besides, and so could not store the reason."""
+    return {row.place: row for row in sorted(rows, key=lambda row: row.stage != SINK)}

@@ -17,6 +17,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from pipeline.events import Origin, Raw
+from processors.rejects import attempt_of
 
 # Of a fetch: least bytes, longest wait in milliseconds.
 BUSY: Final = (1 << 20, 100)
@@ -41,7 +42,10 @@ class _Fetched(OrderedDict[TopicPartition, Any]):
 
 
 def _raw(tp: TopicPartition, record: Any) -> Raw:
-    return Raw(Origin(tp.topic, tp.partition, record.offset, record.timestamp), record.key, record.value)
+    origin, headers = Origin(tp.topic, tp.partition, record.offset, record.timestamp), record.headers
+    if headers:
+        return Raw(origin, record.key, record.value, attempt_of(headers))
+    return Raw(origin, record.key, record.value)
 
 
 def _gather(fetcher: Any, *, busy: bool) -> None:

@@ -7,7 +7,7 @@ from kafka.errors import KafkaError
 
 from pipeline.events import Origin, Out, Raw, Reason, Rejection
 from pipeline.topics import REJECTED
-from processors.rejects import rejected
+from processors.rejects import attempt_of, rejected
 
 STAGE: Final = "sink"
 WRITTEN_WITHIN_S: Final = 30.0
@@ -37,7 +37,7 @@ def rejected_of(record: Any, content: dict[str, Any], table: str, why: str) -> O
             raise TooManyRefused(f"the row of a rejected record is refused: {why}")
         key, value = None, b""
     reason = Rejection(Reason.ROW_REFUSED, "", f"a row that the table {table} takes", why)
-    return rejected(Raw(origin, key, value), reason, STAGE)
+    return rejected(Raw(origin, key, value, attempt_of(record.headers)), reason, STAGE)
 
 
 class RejectedTopic:

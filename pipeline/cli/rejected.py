@@ -1,31 +1,30 @@
 """`touchstream rejected`: the rejected records, and sending them again when the fault is mended."""
 
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline import crash, endpoints, redriver, rejected_rows
 from pipeline.cli.output import EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, as_json, err, fail, out, settings
-from pipeline.cli.rejected_text import content, lines, outcome, said, time_text
-from pipeline.codec import Decoder
+from pipeline.cli.rejected_text import lines, outcome, said, shown
 from pipeline.config import Settings
 from pipeline.events import Reason
-from pipeline.patch import Patch, PatchUnfit, patch_of
+from pipeline.patch import PatchUnfit, patch_of
 from pipeline.rawlog import RawLogError
+from pipeline.redrive_judging import Mending
 from pipeline.redriver import RedriveFailed
-from pipeline.redrives import Place, place_of
-from pipeline.redriving import Outcome, Redriving
-from pipeline.rejected_rows import Wanted
-from pipeline.rules import registry_of
+from pipeline.redrives import Place, before_of, place_of
+from pipeline.redriving import Outcome, Redriving, decoders_of
+from pipeline.rejected_rows import Wanted, full_name, since_ms
 from schemas.registry import RegistryUnavailable
 from sinks.clickhouse import ClickHouse, Refused, Unavailable
 
@@ -39,11 +38,23 @@ OfReason = Annotated[str, typer.Option("--reason", help="Only those with this re
 OfTopic = Annotated[
     str, typer.Option("--topic", help="Only those that came from this topic, such as touchpoints.web.v1.")
 ]
-OfStage = Annotated[str, typer.Option("--stage", help="Only those that this stage rejected: resolve, journey, sink.")]
+OfStage = Annotated[
+    str, typer.Option("--stage", help="Only those that this stage rejected: intake, resolve, journey, sink.")
+]
+OfSource = Annotated[str, typer.Option("--source", help="Only those of this source, where it could be read.")]
 Since = Annotated[str, typer.Option("--since", help="Only those rejected since: 30m, 12h, 7d, or 2026-11-22T08:00Z.")]
 MOST: Final = 1_000_000
-_AGO: Final = re.compile(r"([1-9][0-9]{0,5})([mhd])")
-_UNIT_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+COLUMNS: Final = {
+    "rejected_at": "rejected at",
+    "place": "place",
+    "stage": "stage",
+    "source": "source",
+    "reason": "reason",
+    "field": "field",
+    "expected": "expected",
+    "got": "got",
+    "sent_again": "sent again",
+}
 
 
 @app.command("list")
@@ -52,6 +63,7 @@ def list_them(
     reason: OfReason = "",
     topic: OfTopic = "",
     stage: OfStage = "",
+    source: OfSource = "",
     since: Since = "",
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many, newest first.")] = 20,
     json: Json = False,
@@ -61,21 +73,20 @@ def list_them(
     Example: touchstream rejected list --reason scale_invalid --since 12h
     """
     chosen = settings()
-    wanted = _wanted(chosen, reason, topic, stage, since)
+    wanted = replace(_wanted(chosen, reason, topic, source, since), stage=stage)
     with _working(chosen) as database:
         total, found = rejected_rows.count(database, wanted), rejected_rows.find(database, wanted, limit)
         known = redriver.ledger(chosen)
+    before = before_of(known)
+    told = [said(one, known, before) for one in found]
     if json:
-        as_json({"count": total, "rejected": [said(one, known) for one in found]})
+        as_json({"count": total, "rejected": told})
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("rejected at", "place", "stage", "reason", "field", "expected", "got", "sent again"):
+    for heading in COLUMNS.values():
         table.add_column(heading)
-    for one in found:
-        again = time_text(known[one.place].at) if one.place in known else ""
-        table.add_row(
-            time_text(one.rejected_at), str(one.place), one.stage, one.reason, one.field, one.expected, one.got, again
-        )
+    for one in told:
+        table.add_row(*(escape(str(one[name] or "")) for name in COLUMNS))
     out.print(table)
     if total > len(found):
         out.print(f"{len(found)} of {total:,}; --limit shows more".replace(",", " "))
@@ -93,8 +104,8 @@ def show(
     with _working(chosen) as database:
         found = rejected_rows.at(database, [where])
         known = redriver.ledger(chosen)
-        decoder = Decoder("touchpoint", registry_of(chosen))
-        told = [{**said(one, known), **content(one, decoder)} for one in found]
+        decoders = decoders_of(chosen)
+        told = [{**said(one, known, before_of(known)), **shown(one, decoders)} for one in found]
     if not told:
         fail(f"no rejected record has come from {where}", EX_DATAERR)
     if json:
@@ -114,9 +125,14 @@ def redrive(
     *,
     reason: OfReason = "",
     topic: OfTopic = "",
+    stage: OfStage = "",
+    source: OfSource = "",
     since: Since = "",
-    every: Annotated[bool, typer.Option("--all", help="Every record that resolve has rejected.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every rejected record.")] = False,
     patch: Annotated[Path | None, typer.Option(help="JSON Merge Patch for each record.")] = None,
+    instead: Annotated[
+        Path | None, typer.Option("--replace", help="One event in JSON to send in place of one record.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing, say what would come of it.")] = False,
     json: Json = False,
 ) -> None:
@@ -127,10 +143,12 @@ def redrive(
     Example: touchstream rejected redrive --reason scale_invalid --patch scale.json --dry-run
     """
     chosen = settings()
-    if bool(places) == bool(reason or topic or since or every):
-        fail("say which: places, or --reason, --topic, --since, or --all", EX_USAGE)
+    if bool(places) == bool(reason or topic or stage or source or since or every):
+        fail("say which: places, or --reason, --topic, --stage, --source, --since, or --all", EX_USAGE)
+    if instead and (patch or len(places or []) != 1):
+        fail("--replace goes with one place, and without --patch", EX_USAGE)
     crash.arm(os.environ)
-    change, outcomes = _patch(patch), list[Outcome]()
+    mending, outcomes = _mending(patch, instead), list[Outcome]()
     with _working(chosen) as database, err.status("redrive: reading what was rejected") as status:
 
         def hear(one: Outcome) -> None:
@@ -139,9 +157,9 @@ def redrive(
 
         which = [_place(text) for text in places or []]
         if not which:
-            wanted = _wanted(chosen, reason, topic, "resolve", since)
+            wanted = replace(_wanted(chosen, reason, topic, source, since), stage=stage)
             which = [one.place for one in rejected_rows.find(database, wanted, MOST)]
-        work = Redriving(chosen, database, change, lambda: int(time.time() * 1000), hear)
+        work = Redriving(chosen, database, mending, lambda: int(time.time() * 1000), hear)
         (work.look if dry_run else work.send)(which)
     counts = Counter[str](one.status for one in outcomes)
     if json:
@@ -167,25 +185,14 @@ def _working(chosen: Settings) -> Iterator[ClickHouse]:
         fail(str(error), EX_UNAVAILABLE)
 
 
-def _wanted(chosen: Settings, reason: str, topic: str, stage: str, since: str) -> Wanted:
+def _wanted(chosen: Settings, reason: str, topic: str, source: str, since: str) -> Wanted:
     if reason and reason not in set(Reason):
         fail(f"no such reason: {reason} (docs/rejections.md has them all)", EX_USAGE)
-    prefix = chosen.topic_prefix
-    full = topic if not topic or topic.startswith(prefix) else prefix + topic
-    return Wanted(reason, stage, full, _since(since))
-
-
-def _since(text: str) -> int:
-    if not text:
-        return 0
-    ago = _AGO.fullmatch(text)
-    if ago:
-        return int(time.time() * 1000) - int(ago[1]) * _UNIT_MS[ago[2]]
     try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        fail(f"{text!r} is no time: 30m, 12h, 7d, or 2026-11-22T08:00Z", EX_USAGE)
-    return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
+        begin = since_ms(since, int(time.time() * 1000))
+    except ValueError as error:
+        fail(str(error), EX_USAGE)
+    return Wanted(reason, topic=full_name(chosen.topic_prefix, topic), source=source, since=begin)
 
 
 def _place(text: str) -> Place:
@@ -195,12 +202,11 @@ def _place(text: str) -> Place:
         fail(str(error), EX_USAGE)
 
 
-def _patch(path: Path | None) -> Patch | None:
-    if path is None:
-        return None
+def _mending(patch: Path | None, instead: Path | None) -> Mending:
     try:
-        return patch_of(path.read_text(encoding="utf-8"))
+        change = None if patch is None else patch_of(patch.read_text(encoding="utf-8"))
+        return Mending(change, None if instead is None else instead.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
-        fail(f"cannot read the patch {path}: {error}", EX_USAGE)
+        fail(f"cannot read {patch or instead}: {error}", EX_USAGE)
     except PatchUnfit as error:
         fail(str(error), EX_DATAERR)

@@ -1,42 +1,42 @@
 """How `touchstream rejected` tells of records, to people and as JSON."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from pipeline.codec import Decoder
-from pipeline.events import Rejection
-from pipeline.redrives import Ledger, Rejected, attempt
+from pipeline.redrives import Before, Ledger, Rejected, attempt
 from pipeline.redriving import Outcome
+from pipeline.rejected_content import content
 
-SHOWN_BYTES: Final = 256
 
-
-def said(one: Rejected, known: Ledger) -> dict[str, Any]:
-    """Everything about a rejected record but its bytes."""
+def said(one: Rejected, known: Ledger, before: Before) -> dict[str, Any]:
+    """Everything about a rejected record but its bytes; `before` is `before_of` what is known."""
     again = known.get(one.place)
     return {
         "place": str(one.place),
         "rejected_at": time_text(one.rejected_at),
         "stage": one.stage,
+        "source": one.source,
+        "event_type": one.event_type,
+        "channel": one.channel,
         "reason": one.reason,
         "field": one.field,
         "expected": one.expected,
         "got": one.got,
         "schema_id": one.schema_id,
-        "attempt": attempt(one.place, known),
+        "attempt": max(one.attempt, attempt(one.place, before)),
         "sent_again": time_text(again.at) if again else None,
         "sent_to": str(again.to) if again else None,
     }
 
 
-def content(one: Rejected, decoder: Decoder) -> dict[str, Any]:
-    """Its fields, or how its bytes begin where they are no touchpoint."""
-    record = decoder.decode(one.payload)
-    if not isinstance(record, Rejection):
-        return {"bytes": len(one.payload), "record": {name: v for name, v in record.items() if v not in (None, {}, [])}}
-    return {"bytes": len(one.payload), "begins_with": one.payload[:SHOWN_BYTES].hex()}
+def shown(one: Rejected, decoders: Mapping[str, Decoder]) -> dict[str, Any]:
+    """Its fields, its text, or how its bytes begin."""
+    found = content(one, decoders)
+    parts = {"record": found.record, "text": found.text, "begins_with": found.begins_with}
+    return {"bytes": found.size, **{name: part for name, part in parts.items() if part is not None}}
 
 
 def outcome(one: Outcome) -> dict[str, Any]:

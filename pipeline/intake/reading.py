@@ -28,7 +28,7 @@ class _NotFinite(ValueError):
 
 def read(raw: bytes, shape: Shape) -> Record | Rejection:
     """The record in the bytes of one JSON object, with times in milliseconds; what was left out has its default."""
-    value = _loaded(raw)
+    value = loaded(raw)
     if isinstance(value, Rejection):
         return value
     try:
@@ -44,7 +44,8 @@ def read(raw: bytes, shape: Shape) -> Record | Rejection:
     return record
 
 
-def _loaded(raw: bytes) -> Any:
+def loaded(raw: bytes) -> Any:
+    """What the bytes of one JSON value say; a Rejection where they say nothing, or not the same to every reader."""
     try:
         return json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_refuse)
     except UnicodeDecodeError:

@@ -4,18 +4,21 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
 from pipeline.config import Settings, installation_secret
 from pipeline.keys import Keyring
-from pipeline.serve import errors, registry
+from pipeline.serve import errors, registry, rejected_api
 from pipeline.serve.api import Context, router
 from pipeline.serve.board import pages
+from pipeline.serve.board.layout import Shared
 from pipeline.serve.clickhouse import ClickHouse, Source
 from pipeline.serve.guard import Guard
 from pipeline.serve.hub import Hub, Lag, Restarts
 from pipeline.serve.metrics import Metrics
+from pipeline.serve.redrives import Redrives
 
 
 def create_api(
@@ -57,7 +60,9 @@ def create_api(
     )
     app.state.context = Context(rows, Keyring(installation_secret(settings)), hub, metrics)
     app.state.fault = None
+    app.state.redrives = Redrives(settings, rows)
     errors.install(app)
+    app.include_router(rejected_api.router)
     app.include_router(router)
     registry.install(app, settings)
     app.add_middleware(Guard, host=settings.serve_host, metrics=metrics)
@@ -69,5 +74,5 @@ def create_app(
 ) -> FastAPI:
     """The API with the board; see `create_api`. At most one in a process, because NiceGUI keeps its pages globally."""
     app = create_api(settings, source, lag, restarts)
-    pages.attach(app, app.state.context, settings)
+    pages.attach(app, Shared(app.state.context, app.state.redrives, ZoneInfo(settings.timezone)))
     return app

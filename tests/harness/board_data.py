@@ -16,7 +16,7 @@ HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 SESSION_GAP_MS: Final = 30 * 60_000
 JOURNEY_GAP_MS: Final = 72 * HOUR_MS
-DDL: Final = Path(__file__).parents[2] / "sinks" / "tables" / "0001_pipeline.sql"
+DDL: Final = sorted((Path(__file__).parents[2] / "sinks" / "tables").glob("*.sql"))
 
 SOURCE_OF: Final = {
     "web": "web-shop",
@@ -307,7 +307,7 @@ class World:
 
 def create_tables(client: Client) -> None:
     """Make the pipeline's own tables in the client's database."""
-    for statement in DDL.read_text().split(";"):
+    for statement in "".join(path.read_text() for path in DDL).split(";"):
         if statement.strip():
             client.execute(statement)
 

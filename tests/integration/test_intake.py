@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from deploy.embedded.ports import pick
-from pipeline import rawlog, ready
+from pipeline import endpoints, rawlog, ready
 from pipeline.client import IntakeRefused, Spilling, Touchpoints
 from pipeline.codec import Decoder, plain
 from pipeline.events import Raw
@@ -50,7 +50,7 @@ class Sender:
 
     def __init__(self, installation: Installation, source: str, *options: str) -> None:
         self.key = installation.told("keys", "add", source, *options)
-        self.url = installation.told("status")["intake"]
+        self.url = endpoints.known(installation.settings).intake
         self.source = source
 
     @classmethod

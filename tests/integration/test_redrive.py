@@ -124,7 +124,7 @@ def test_who_begins_later_ends_a_redrive_that_is_at_work(shared: Installation, p
         for place in (first, second):
             head, _, offset = place.rpartition("@")
             topic, _, partition = head.rpartition("-")
-            yield [Sendable(Place(topic, int(partition), int(offset)), b"key", mended(place), patched=True)]
+            yield [Sendable(Place(topic, int(partition), int(offset)), topic, b"key", mended(place), patched=True)]
             if place == first:
                 other = shared.run("rejected", "redrive", first, second, "--patch", patch, "--json")
                 assert statuses(other) == {first: "sent_before", second: "sent"}
@@ -133,7 +133,7 @@ def test_who_begins_later_ends_a_redrive_that_is_at_work(shared: Installation, p
         event_id = next(one for one, at in places.items() if at == place)
         return encoded(event_id, time.time_ns() // 1_000_000, event_id, answer=Answer("q", "nps", 0, 10, 4))
 
-    def hear(place: Place, _: Redriven, now: bool) -> None:
+    def hear(place: Place, _: Redriven | None, now: bool) -> None:
         heard.append((str(place), now))
 
     with pytest.raises(RedriveFailed, match="another redrive has begun"):
@@ -148,8 +148,9 @@ def test_who_begins_later_ends_a_redrive_that_is_at_work(shared: Installation, p
         (["redrive"], 64, "say which"),
         (["redrive", "--all", "--reason", "nonsense"], 64, "no such reason: nonsense"),
         (["redrive", "a-1@2", "--all"], 64, "say which"),
+        (["redrive", "a-1@2", "b-1@2", "--replace", "x"], 64, "--replace goes with one place"),
         (["redrive", "web"], 64, "is no place of a record"),
-        (["redrive", "a-1@2", "--patch", "missing.json"], 64, "cannot read the patch"),
+        (["redrive", "a-1@2", "--patch", "missing.json"], 64, "cannot read missing.json"),
         (["show", "cx.touchpoints.web.v1-0@999999999"], 65, "no rejected record has come from"),
         (["list", "--since", "yesterday"], 64, "is no time"),
     ],

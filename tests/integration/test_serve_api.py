@@ -211,7 +211,8 @@ def test_operation_endpoints(api: TestClient) -> None:
 def test_the_openapi_document_is_whole_and_nothing_else_is_served(api: TestClient) -> None:
     document = get(api, "/openapi.json")
     ours = {path for path in document["paths"] if not path.startswith("/registry/")}
-    assert {"/v1/customers/{identifier}", "/v1/scores", "/healthz", "/readyz", "/metrics"} == ours
+    rejected = {"/v1/rejected", "/v1/rejected/{place}", "/v1/rejected/redrive"}
+    assert {"/v1/customers/{identifier}", "/v1/scores", "/healthz", "/readyz", "/metrics", *rejected} == ours
     assert "examples" in json.dumps(document)
     assert api.get("/docs").status_code == 404
 
@@ -263,3 +264,68 @@ def test_tables_that_are_missing_are_named_as_such(data: Stored, tmp_path: Path)
         fault = get(api, "/v1/scores", 503)["error"]
         assert fault["code"] == "query_failed"
         assert "migrate" in fault["message"]
+
+
+def test_rejected_records_are_listed_and_shown_while_kafka_is_away(api: TestClient) -> None:
+    listed = get(api, "/v1/rejected?reason=decode&topic=touchpoints.web.v1&stage=resolve&since=1h&limit=3")
+    assert (listed["count"], len(listed["rejected"]), listed["ledger_known"]) == (4, 3, False)
+    first = listed["rejected"][0]
+    assert {one["place"].partition("@")[0] for one in listed["rejected"]} == {"cx.touchpoints.web.v1-0"}
+    assert (first["attempt"], first["sent_again"]) == (1, None)
+    (whole,) = get(api, f"/v1/rejected/{first['place']}")["rejected"]
+    assert (whole["size"], whole["begins_with"], whole["meaning"]) == (0, "", "The bytes are no record of that schema.")
+    assert get(api, "/v1/rejected?source=nobody")["count"] == 0
+    assert get(api, "/v1/rejected?since=2020-01-01T00:00Z&stage=intake")["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/v1/rejected?since=yesterday", 422, "invalid_parameter"),
+        ("/v1/rejected?reason=nonsense", 422, "invalid_parameter"),
+        ("/v1/rejected?limit=1001", 422, "invalid_parameter"),
+        ("/v1/rejected?colour=red", 422, "invalid_parameter"),
+        ("/v1/rejected/web", 422, "invalid_parameter"),
+        ("/v1/rejected/cx.touchpoints.web.v1-0@999999", 404, "not_found"),
+    ],
+)
+def test_faults_about_rejected_records_have_the_one_shape(api: TestClient, path: str, status: int, code: str) -> None:
+    assert get(api, path, status)["error"]["code"] == code
+
+
+def test_a_redrive_needs_kafka_json_its_own_page_and_no_other_redrive(api: TestClient) -> None:
+    asked = {"places": ["cx.touchpoints.web.v1-0@1"]}
+
+    def posted(status: int, code: str, **more: Any) -> Any:
+        answer = api.post("/v1/rejected/redrive", **{"json": asked, **more})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.text
+        return answer
+
+    assert posted(503, "unavailable").headers["Retry-After"]
+    for kind in ({"content-type": "text/plain"}, {"content-type": "application/x-www-form-urlencoded"}):
+        posted(415, "content_type", json=None, content=json.dumps(asked), headers=kind)
+    posted(415, "content_type", json=None, content=json.dumps(asked))
+    posted(403, "foreign_page", headers={"sec-fetch-site": "same-site"})
+    elsewhere = api.post("/v1/rejected/redrive", json=asked, headers={"origin": "https://elsewhere.example"})
+    assert elsewhere.status_code == 403
+    with api.app.state.redrives._at_work:  # type: ignore[attr-defined]
+        posted(409, "busy")
+    posted(503, "unavailable")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "say which"),
+        ({"places": ["a-1@2"], "filter": {"reason": "json"}}, "say which"),
+        ({"filter": {}}, "say which"),
+        ({"filter": {"reason": "nonsense"}}, "no such reason"),
+        ({"filter": {"since": "yesterday"}}, "is no time"),
+        ({"places": ["web"]}, "no place of a record"),
+        ({"places": ["a-1@2"], "patch": {"colour": "red"}}, "no field colour"),
+        ({"places": ["a-1@2"], "replace": "x"}, "Extra inputs"),
+    ],
+)
+def test_a_redrive_that_cannot_be_asked_for_is_said(api: TestClient, asked: Any, said: str) -> None:
+    answer = api.post("/v1/rejected/redrive", json=asked)
+    assert (answer.status_code, said in answer.json()["error"]["message"]) == (422, True), answer.text

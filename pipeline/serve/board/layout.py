@@ -19,12 +19,14 @@ from pipeline.serve.board import text
 from pipeline.serve.board.widgets import Text
 from pipeline.serve.freshness import State
 from pipeline.serve.periods import DEFAULT, PERIODS
+from pipeline.serve.redrives import Redrives
 
 ASSETS: Final = Path(__file__).with_name("assets")
 VERSION: Final = blake2b(
     b"".join(path.read_bytes() for path in sorted(ASSETS.iterdir()) if path.is_file()), digest_size=6
 ).hexdigest()
-PAGES: Final = (("Now", "/"), ("Customers", "/customers"))
+PAGES: Final = (("Now", "/"), ("Customers", "/customers"), ("Rejected", "/rejected"))
+WITH_PERIOD: Final = ("now", "rejected")
 TICK_S: Final = 0.5
 
 
@@ -55,6 +57,7 @@ class Shared:
     """What pages draw on."""
 
     context: Context
+    redrives: Redrives
     zone: ZoneInfo
 
 
@@ -67,7 +70,7 @@ def frame(shared: Shared, view: View, kind: str, tick: Callable[[], None]) -> It
         ui.link("touchstream", view.link("/")).classes("brand")
         _navigation(view)
         ui.element("div").classes("grow")
-        if kind == "now":
+        if kind in WITH_PERIOD:
             _periods(view)
         with ui.element("div").classes("pill") as pill:
             dot = ui.element("span").classes("dot")
@@ -110,13 +113,13 @@ def _navigation(view: View) -> None:
     with ui.element("nav").classes("nav").props('aria-label="Pages"'):
         for title, path in PAGES:
             link = Text("a", title).props(f'href="{view.link(path)}"')
-            if view.path == path or (path != "/" and view.path.startswith("/customer")):
+            if view.path == path or (path == "/customers" and view.path.startswith("/customer")):
                 link.props('aria-current="page"')
 
 
 def _periods(view: View) -> None:
     with ui.element("nav").classes("periods").props('aria-label="Period"'):
         for period in PERIODS.values():
-            link = Text("a", period.words).props(f'href="{view.link("/", window=period.name)}"')
+            link = Text("a", period.words).props(f'href="{view.link(view.path, window=period.name)}"')
             if period.name == view.window:
                 link.props('aria-current="true"')

@@ -28,7 +28,7 @@ class NowPage:
             self._arrivals = ArrivalsPanel(shared.zone)
             self._journeys = JourneysPanel(shared.zone, view)
             self._steps = StepsPanel(self._period)
-            self._sources = SourcesPanel(shared.zone)
+            self._sources = SourcesPanel(shared.zone, view)
         self._is_empty = False
 
     def tick(self) -> None:

@@ -1,23 +1,22 @@
 """The board's addresses."""
 
 from contextlib import ExitStack
-from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
-from pipeline.config import Settings
 from pipeline.serve.api import Context
 from pipeline.serve.board.customer import CustomerPage
 from pipeline.serve.board.customers import customers_page
 from pipeline.serve.board.layout import ASSETS, Shared, view_of
 from pipeline.serve.board.now import NowPage
+from pipeline.serve.board.rejected import RejectedPage
 
 
-def attach(app: FastAPI, context: Context, settings: Settings) -> None:
+def attach(app: FastAPI, shared: Shared) -> None:
     """Put the board's pages into the app."""
-    shared = Shared(context, ZoneInfo(settings.timezone))
+    context = shared.context
 
     @ui.page("/", title="Now · touchstream")
     def now(request: Request) -> None:
@@ -34,6 +33,11 @@ def attach(app: FastAPI, context: Context, settings: Settings) -> None:
     async def customer(request: Request, person: str) -> None:
         _watch(context, None)
         await CustomerPage(shared, view_of(request), person).fill()
+
+    @ui.page("/rejected", title="Rejected · touchstream")
+    async def rejected(request: Request) -> None:
+        _watch(context, None)
+        await RejectedPage(shared, view_of(request), request.query_params).fill()
 
     app.mount("/assets", StaticFiles(directory=ASSETS))
     ui.run_with(

@@ -96,11 +96,14 @@ class StepsPanel:
 class SourcesPanel:
     """Sources, and what became of the records."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
+    def __init__(self, zone: ZoneInfo, view: View) -> None:
         self._zone = zone
         with panel("Sources of the last 7 d", "s5"):
             self._table = Html("scrolls")
-            self._sum = Text("div", "", "dim sum")
+            with ui.element("div").classes("dim sum"):
+                self._stored = Text("span")
+                self._rejected = Text("a", "", "plain").props(f'href="{view.link("/rejected", window="")}"')
+                self._last = Text("span")
 
     def show(self, hub: Hub, now_s: float) -> None:
         """Show what the pollers know."""
@@ -122,7 +125,9 @@ class SourcesPanel:
         if account is not None:
             newest = "never" if pulse.newest_s is None else text.clock(pulse.newest_s, self._zone, now_s)
             stored = f"stored {'' if account.exact else 'about '}{text.whole(account.stored)}"
-            self._sum.say(f"{stored} · rejected {text.whole(account.rejected)} · last touchpoint {newest}")
+            self._stored.say(f"{stored} · ")
+            self._rejected.say(f"rejected {text.whole(account.rejected)}")
+            self._last.say(f" · last touchpoint {newest}")
 
     def _row(
         self, hub: Hub, source: SourceSeen, pulse: Pulse, account: Account | None, now_s: float

@@ -11,8 +11,10 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from pipeline import endpoints, supervisor
 from pipeline.codec import codec_named
-from pipeline.config import Settings
+from pipeline.config import Settings, installation_secret
 from pipeline.events import Amount, Answer, Identifier, Origin, Out, Raw
+from pipeline.keys import Keyring
+from pipeline.partitions import partition_of
 from pipeline.topics import RESOLVED, SOURCES
 from processors import agents
 from processors.journey import JourneyFold
@@ -74,12 +76,14 @@ class Bench:
             answer=Answer("q", "nps", 0, 10, number % 11) if number % 5 == 0 else None,
             amount=Amount("EUR", number) if number % 3 == 0 else None,
         )
-        return Raw(Origin(self.settings.topic_prefix + SOURCES[1], 0, number, now), None, value)
+        home = self._of(Keyring(installation_secret(self.settings)).cell("customer", f"person-{number % 7}").encode())
+        return Raw(Origin(self.settings.topic_prefix + SOURCES[1], home, number, now), None, value)
 
     def _partition(self, out: Out) -> int:
-        from pipeline.partitions import partition_of
+        return self._of(out.key or b"")
 
-        return partition_of(out.key or b"", self.settings.topic_partitions)
+    def _of(self, key: bytes) -> int:
+        return partition_of(key, self.settings.topic_partitions)
 
     def send(self, outs: list[Out]) -> None:
         """Write records to their topics."""

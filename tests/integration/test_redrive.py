@@ -12,8 +12,10 @@ import pytest
 
 from pipeline import endpoints, rawlog, redriver
 from pipeline.codec import Decoder
+from pipeline.config import installation_secret
 from pipeline.crash import REDRIVE_POINTS
 from pipeline.events import Answer, Rejection
+from pipeline.keys import Keyring
 from pipeline.redriver import RedriveFailed
 from pipeline.redrives import Place, Redriven, Sendable
 from schemas.registry import FileRegistry
@@ -124,13 +126,22 @@ def test_who_begins_later_ends_a_redrive_that_is_at_work(shared: Installation, p
         for place in (first, second):
             head, _, offset = place.rpartition("@")
             topic, _, partition = head.rpartition("-")
-            yield [Sendable(Place(topic, int(partition), int(offset)), topic, b"key", mended(place), patched=True)]
+            yield [
+                Sendable(Place(topic, int(partition), int(offset)), topic, own_key(place), mended(place), patched=True)
+            ]
             if place == first:
                 other = shared.run("rejected", "redrive", first, second, "--patch", patch, "--json")
                 assert statuses(other) == {first: "sent_before", second: "sent"}
 
+    def name(place: str) -> str:
+        return next(one for one, at in places.items() if at == place)
+
+    def own_key(place: str) -> bytes:
+        """That of its identifier: under another one the stage would send it on."""
+        return Keyring(installation_secret(shared.settings)).cell("customer", name(place)).encode()
+
     def mended(place: str) -> bytes:
-        event_id = next(one for one, at in places.items() if at == place)
+        event_id = name(place)
         return encoded(event_id, time.time_ns() // 1_000_000, event_id, answer=Answer("q", "nps", 0, 10, 4))
 
     def hear(place: Place, _: Redriven | None, now: bool) -> None:

@@ -12,6 +12,7 @@ from pipeline.intake.mapped import Mapped
 from pipeline.intake.outbox import NotDurable, Outbox
 from pipeline.intake.recent import Recent
 from pipeline.intake.verdicts import Verdict, rejected
+from processors.dedupe import digest
 
 # So many are judged before other requests get their turn.
 TURN = 200
@@ -55,7 +56,7 @@ class Desk:
         if isinstance(form, Mapped):
             return form.events(body, judge, now, self._most_events)
         if form == "avro" and avro_bodies.is_container(body):
-            records = avro_bodies.records(body, judge.admission.decoder, self._most_events)
+            records = avro_bodies.records(body, judge.admission.decoder, self._most_events, judge.most_bytes)
             return (self._of_container(record, judge, now) for record in records)
         if form == "avro":
             return iter([judge.avro(body, now)])
@@ -76,7 +77,7 @@ class Desk:
             if isinstance(one, Bad):
                 verdicts.append(rejected(one.why, one.record.get("event_id")))
                 continue
-            known = self._recent.claim((source, one.event_id), stored)
+            known = self._recent.claim((source, digest(one.event_id)), stored)
             if known is None:
                 new.append(one)
             elif known is not stored:
@@ -93,7 +94,7 @@ class Desk:
                 await self._outbox.put(outs(self._prefix, self._encoder, new, bad))
         except BaseException as error:
             for one in new:
-                self._recent.forget((source, one.event_id), stored)
+                self._recent.forget((source, digest(one.event_id)), stored)
             if not stored.done():
                 stored.set_exception(error if isinstance(error, NotDurable) else NotDurable("it was not stored", 1))
             raise

@@ -93,7 +93,7 @@ class Writers:
             return _unsuitable("a schema of sane size", f"more than {MOST_NESTING} levels or {MOST_NODES} parts")
         name = schema.get("name") if isinstance(schema, dict) else "no record"
         if str(name).rpartition(".")[2] != self.newest["name"]:  # some tools write the namespace into the name
-            return _unsuitable(str(self.newest["name"]), str(name)[:100])
+            return _unsuitable(str(self.newest["name"]), "another record")
         try:
             bare = plain(schema)
             if to_parsing_canonical_form(bare) == self._canonical:

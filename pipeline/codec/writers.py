@@ -49,9 +49,12 @@ class Writer:
             return (
                 Rejection(Reason.TRAILING_BYTES, "", "the record's end", f"{left} bytes more") if left > 0 else DECODE
             )
-        return record if self.ours else self._as_ours(value)
+        return self.as_ours(record, value)
 
-    def _as_ours(self, value: bytes) -> Record | Rejection:
+    def as_ours(self, record: Record, value: bytes) -> Record | Rejection:
+        """The record that was read to the letter from the end of a value with this schema's head, as our newest schema has it."""
+        if self.ours:
+            return record
         source = BytesIO(value)
         source.seek(HEAD_BYTES)
         try:

@@ -49,18 +49,20 @@ def records(body: bytes, decoder: Decoder, most: int, most_bytes: int) -> Iterat
         if most < 0:
             raise TooManyEvents
         for _ in range(count):
-            end = at + _size(writer.strictly, data, at, most_bytes)
-            record = writer.read(_NO_HEAD + data[at:end])
+            found, size = _read(writer.strictly, data, at, most_bytes)
+            record = writer.as_ours(found, _NO_HEAD + data[at : at + size])
             if isinstance(record, Rejection):
                 raise BodyUnreadable(record)
             yield record
-            at = end
+            at += size
         if at != len(data):
             raise _unreadable("a block that ends with its last record")
 
 
 def _blocks(body: bytes, at: int, packed: bool) -> Iterator[tuple[int, bytes]]:
     sync, at, unpacked = body[at : at + SYNC_BYTES], at + SYNC_BYTES, 0
+    if len(sync) != SYNC_BYTES:
+        raise _unreadable("a header that ends with its mark")
     while at < len(body):
         try:
             count, at = number(body, at)
@@ -71,7 +73,7 @@ def _blocks(body: bytes, at: int, packed: bool) -> Iterator[tuple[int, bytes]]:
             raise _unreadable("a block of some records")
         count, size = count >> 1, size >> 1
         data, end = body[at : at + size], at + size
-        if body[end : end + SYNC_BYTES] != sync or len(sync) != SYNC_BYTES:
+        if body[end : end + SYNC_BYTES] != sync:
             raise _unreadable("a block with its mark at its end")
         data = _unpacked(data, MOST_UNPACKED - unpacked) if packed else data
         unpacked += len(data)
@@ -98,15 +100,16 @@ def _unpacked(data: bytes, most: int) -> bytes:
     return plain
 
 
-def _size(read: Read, data: bytes, at: int, most: int) -> int:
+def _read(read: Read, data: bytes, at: int, most: int) -> tuple[Record, int]:
+    """The record that begins there, to the letter, and its size."""
     for window in (min(USUAL_BYTES, most), most):
         part = data[at : at + window]
         try:
-            size: int = read(part, 0)[1]
+            record, size = read(part, 0)
         except NOT_AVRO:
             continue
         if size <= len(part):
-            return size
+            return record, size
     if len(data) - at > most:
         raise BodyUnreadable(Rejection(Reason.TOO_LARGE, "", f"records of {most} bytes at most", "a larger one"))
     raise _unreadable("records of the schema")

@@ -14,6 +14,7 @@ from processors.resolve import Admission, judge
 STAGE = "intake"
 # What is said of a rejected event besides its reason. The rest of it may be large, and is in its bytes.
 TOLD = ("event_id", "event_type", "channel")
+MANY = Rejection(Reason.FIELD_MALFORMED, "identifiers", f"array of length <= {MOST_ITEMS}", "another value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,7 @@ class Judge:
         if record["source"] and record["source"] != self.source:
             return self.bad(body, Rejection(Reason.SOURCE_FOREIGN, "source", self.source, "another one"), record)
         if len(record["identifiers"]) > MOST_ITEMS:
-            why = Rejection(Reason.FIELD_MALFORMED, "identifiers", f"array of length <= {MOST_ITEMS}", "another value")
-            return self.bad(body, why, record)
+            return self.bad(body, MANY, record)
         record["source"], record["received_at"] = self.source, now
         found = judge(Raw(Origin("", 0, 0, now), None, body), record, self.admission)
         if isinstance(found, Rejection):

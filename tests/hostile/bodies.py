@@ -8,6 +8,7 @@ from typing import Final
 
 from pipeline.events import Reason as R
 from tests.hostile import containers
+from tests.hostile.avro_files import MAGIC
 from tests.hostile.entries import ACCEPTED, AVRO, JSON, LINES, Entry, Event, event, record, said, verdict
 from tests.hostile.json_events import events, truncated
 from tests.hostile.records import records
@@ -183,7 +184,7 @@ def bomb(part: int, times: int) -> bytes:
 def _single_records(now: int) -> Iterator[Entry]:
     """The records for topics, sent to the intake: a source that is missing is not wrong there, and no bytes are no tombstone."""
     for name, value, code in records(now):
-        if value is None or code in ONLY_AT_A_STAGE or value.startswith(containers.MAGIC):
+        if value is None or code in ONLY_AT_A_STAGE or value.startswith(MAGIC):
             continue
         found = R.TOO_LARGE if len(value) > 512 << 10 else R.FIELD_MALFORMED if name.startswith("50,000") else code
         yield _entry(f"the record: {name}", AVRO, value, [found])

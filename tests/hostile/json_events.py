@@ -182,9 +182,10 @@ def _fields(now: int) -> Iterator[Event]:
         yield Event(f"without {name}", said(body), R.FIELD_MISSING)
     for value in ({}, {"a": 1}):
         yield Event(f"the object {value}", said(value), R.FIELD_UNKNOWN if value else R.FIELD_MISSING)
-    for value in (None, True, 0, -1, 1.5, "", PERSON, []):
+    lone: Any
+    for lone in (None, True, 0, -1, 1.5, "", PERSON, []):
         # A list at the top is several events, so it is one only as a line or inside a list.
-        yield Event(f"nothing but {value!r}", said(value), R.FIELD_MALFORMED, alone=value == [])
+        yield Event(f"nothing but {lone!r}", said(lone), R.FIELD_MALFORMED, alone=lone == [])
     for name in (
         "zz",
         "",
@@ -204,8 +205,8 @@ def _fields(now: int) -> Iterator[Event]:
     inner["promise"] = {"promise_id": "p", "kind": "k"}
     for field, whole in inner.items():
         for name in ("zz", PATH, PERSON):
-            body = said(event("unknown", now, **{field: {**whole, name: PERSON}}))
-            yield Event(f"the unknown field {field}.{name[:20]}", body, R.FIELD_UNKNOWN)
+            more = said(event("unknown", now, **{field: {**whole, name: PERSON}}))
+            yield Event(f"the unknown field {field}.{name[:20]}", more, R.FIELD_UNKNOWN)
         for name in whole:
             less = {key: value for key, value in whole.items() if key != name}
             yield Event(f"without {field}.{name}", said(event("less", now, **{field: less})), R.FIELD_MISSING)
@@ -260,7 +261,7 @@ def _meaning(now: int) -> Iterator[Event]:
         ("a name that is too long", R.TOO_LARGE, {"x" * LONG: 1}),
         ("too many attributes", R.TOO_LARGE, {"attributes": {str(n): "" for n in range(60_000)}}),
     ):
-        yield Event(name, said(event("meaning", now, **changes)), code)  # type: ignore[arg-type]
+        yield Event(name, said(event("meaning", now, **changes)), code)
 
 
 def _nesting(good: bytes) -> Iterator[Event]:

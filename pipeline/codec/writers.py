@@ -51,10 +51,10 @@ class Writer:
             )
         return self.as_ours(record, value)
 
-    def as_ours(self, record: Record, value: bytes) -> Record | Rejection:
+    def as_ours(self, found: Record, value: bytes) -> Record | Rejection:
         """The record that was read to the letter from the end of a value with this schema's head, as our newest schema has it."""
         if self.ours:
-            return record
+            return found
         source = BytesIO(value)
         source.seek(HEAD_BYTES)
         try:

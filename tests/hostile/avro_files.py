@@ -59,6 +59,13 @@ def with_fields(*fields: Any) -> dict[str, Any]:
     return dict(schema)
 
 
+def around_attributes(value: bytes) -> tuple[bytes, bytes]:
+    """A record without attributes, before and behind their one byte; no field behind them is set."""
+    names = [field["name"] for field in load("touchpoint")["fields"]]
+    behind = len(names) - 1 - names.index("attributes")
+    return value[: -behind - 1], value[len(value) - behind :]
+
+
 def parts(value: bytes) -> tuple[bytes, bytes]:
     """The body of a record before and behind its one identifier, with the list's count and end cut out."""
     content = body_of(value)

@@ -5,7 +5,7 @@ from typing import Final
 
 from pipeline.codec import HEAD_BYTES, head
 from pipeline.events import Reason as R
-from tests.hostile.avro_files import number, parts
+from tests.hostile.avro_files import around_attributes, number, parts
 from tests.hostile.entries import PERSON, record
 
 Wrong = tuple[str, bytes | None, R]
@@ -44,17 +44,23 @@ def _heads(good: bytes) -> Iterator[Wrong]:
 def _lengths(good: bytes) -> Iterator[Wrong]:
     content = good[HEAD_BYTES:]
     before, behind = parts(good)
+    front, _ = around_attributes(good)
     for claimed in _LENGTHS:
-        yield f"a text of {claimed} bytes", head(1) + number(claimed) + content, R.DECODE
-        yield f"{claimed} identifiers", head(1) + before + number(claimed) + b"\0" * 5000, R.DECODE
-        yield f"{claimed} attributes", good[:-1] + number(claimed) + b"\0" * 5000, R.DECODE
-        yield f"an identifier of {claimed} bytes", head(1) + before + number(1) + number(claimed) + behind, R.DECODE
-        sized = head(1) + before + number(-1) + number(claimed) + b"\x10customer\2c\0" + behind
+        yield f"a text of {claimed} bytes", good[:HEAD_BYTES] + number(claimed) + content, R.DECODE
+        yield f"{claimed} identifiers", good[:HEAD_BYTES] + before + number(claimed) + b"\0" * 5000, R.DECODE
+        yield f"{claimed} attributes", front + number(claimed) + b"\0" * 5000, R.DECODE
+        yield (
+            f"an identifier of {claimed} bytes",
+            good[:HEAD_BYTES] + before + number(1) + number(claimed) + behind,
+            R.DECODE,
+        )
+        sized = good[:HEAD_BYTES] + before + number(-1) + number(claimed) + b"\x10customer\2c\0" + behind
         yield f"a block of identifiers that says {claimed} bytes", sized, R.DECODE
 
 
 def _numbers(good: bytes) -> Iterator[Wrong]:
     content = good[HEAD_BYTES:]
+    front, rear = around_attributes(good)
     for name, number_ in {
         "that goes on": b"\xff" * 100_000,
         "of eleven bytes": b"\x80" * 10 + b"\1",
@@ -62,17 +68,17 @@ def _numbers(good: bytes) -> Iterator[Wrong]:
         "with a needless byte": b"\x80\0",
         "with needless bytes": b"\x8e\x80\x80\0",
     }.items():
-        yield f"a number {name}", head(1) + number_ + content, R.DECODE
-        yield f"an attribute's number {name}", good[:-1] + number_, R.DECODE
+        yield f"a number {name}", good[:HEAD_BYTES] + number_ + content, R.DECODE
+        yield f"an attribute's number {name}", front + number_, R.DECODE
     at = good.index(b"page.viewed") + len(b"page.viewed")
     for index in (11, 64, 1 << 40, -1, -(1 << 63)):
         yield f"the channel {index}", good[:at] + number(index) + good[at + 1 :], R.DECODE
-    # The last fields of a record: campaign, product, attributes.
     for branch in (2, 3, -1, 1 << 40):
-        yield f"the branch {branch} of a union", good[:-2] + number(branch) + good[-1:], R.DECODE
+        yield f"the branch {branch} of a union", front[:-1] + number(branch) + b"\0" + rear, R.DECODE
 
 
 def _texts(good: bytes) -> Iterator[Wrong]:
+    front, rear = around_attributes(good)
     for name, spoilt in {
         "a byte that begins nothing": b"\xff",
         "an overlong NUL": b"\xc0\x80",
@@ -83,7 +89,7 @@ def _texts(good: bytes) -> Iterator[Wrong]:
         length = len(PERSON)
         filled = spoilt + b"x" * (length - len(spoilt))
         yield f"{name} in a text", good.replace(PERSON.encode(), filled), R.DECODE
-        yield f"{name} in an attribute", good[:-1] + number(1) + number(len(spoilt)) + spoilt + b"\0\0", R.DECODE
+        yield f"{name} in an attribute", front + number(1) + number(len(spoilt)) + spoilt + b"\0\0" + rear, R.DECODE
         yield f"{name} at a text's end", good.replace(PERSON.encode(), filled[::-1]), R.DECODE
 
 
@@ -120,15 +126,15 @@ def _meaning(now: int) -> Iterator[Wrong]:
 def _blocks(good: bytes) -> Iterator[Wrong]:
     before, behind = parts(good)
     one = b"\x10customer\2c"
-    yield "identifiers without an end", head(1) + before + number(1) + one, R.DECODE
+    yield "identifiers without an end", good[:HEAD_BYTES] + before + number(1) + one, R.DECODE
     yield (
         "a block that is shorter than it says",
-        head(1) + before + number(-1) + number(99) + one + b"\0" + behind,
+        good[:HEAD_BYTES] + before + number(-1) + number(99) + one + b"\0" + behind,
         R.DECODE,
     )
     yield (
         "a block that is longer than it says",
-        head(1) + before + number(-1) + number(3) + one + b"\0" + behind,
+        good[:HEAD_BYTES] + before + number(-1) + number(3) + one + b"\0" + behind,
         R.DECODE,
     )
-    yield "1,000,000 blocks of nothing", head(1) + before + (number(-1) + number(0)) * 500_000, R.DECODE
+    yield "1,000,000 blocks of nothing", good[:HEAD_BYTES] + before + (number(-1) + number(0)) * 500_000, R.DECODE

@@ -13,6 +13,7 @@ from tests.hostile.bodies import entries
 from tests.hostile.entries import AVRO, PERSON, event, record, said
 from tests.hostile.json_events import ANSWER
 from tests.hostile.records import records
+from tests.hostile.targets import OTHERS, OURS
 
 LARGEST: Final = 4096
 _FULL: Final[dict[str, Any]] = {
@@ -26,7 +27,7 @@ _FULL: Final[dict[str, Any]] = {
 
 def _avro() -> Iterator[bytes]:
     full = record("full", NOW, **_FULL)
-    yield from (record("good", NOW), full, *(under(schema_id, full) for schema_id in (2, 3, 4, 5, 6)))
+    yield from (record("good", NOW), full, *(under(schema_id, full) for schema_id in OTHERS))
     yield from (value for _, value, _ in records(NOW) if value is not None)
 
 
@@ -85,4 +86,4 @@ def dictionary(target: str) -> list[bytes]:
         return [b'"' + name + b'"' for name in (*names, *inner, *words)] + odd + [b'": ', b", ", b" - at `$."]
     more = [b'"type"', b'"record"', b'"fields"', b'"null"', b'"string"', b'"array"', b'"items"', b'"union"', b'"map"']
     more += [b'"enum"', b'"fixed"', b'"size"', b'"Touchpoint"', b"avro.schema", b"avro.codec", b"deflate", b"Obj\x01"]
-    return [*words, *numbers, *(head(n) for n in range(7)), *(more if target == "container" else ())]
+    return [*words, *numbers, *map(head, (1, OURS, *OTHERS)), *(more if target == "container" else ())]

@@ -11,7 +11,7 @@ from pipeline.intake.bodies import BodyUnreadable, TooManyEvents
 from pipeline.intake.judging import MANY, Bad, Good, Judge, outs
 from pipeline.intake.shape import shape_of
 from processors.resolve import Admission, judge
-from schemas.registry import load
+from schemas.registry import FileRegistry, load
 from tests.harness.codecs import Registered, newer, older, reworded
 from tests.harness.touchpoints import KEYRING, LIMITS, NOW
 from tests.hostile.words import strange
@@ -21,9 +21,11 @@ EVENT_BYTES: Final = 512 << 10
 # So many of one kind are read at once by the fast decoder; fewer go through the reference.
 BATCH: Final = 64
 CODECS: Final = (codec_named("fastavro"), codec_named("arrow"))
-REGISTRY: Final = Registered(
-    {1: load("touchpoint"), 2: newer(), 3: older(), 4: reworded(), 5: load("session"), 6: {"type": "array"}}
-)
+OURS: Final = FileRegistry().schema_id("touchpoint", "any-value")
+OTHERS: Final = {
+    OURS + n: made for n, made in enumerate((newer(), older(), reworded(), load("session"), {"type": "array"}), 1)
+}
+REGISTRY: Final = Registered({OURS: load("touchpoint"), **OTHERS})
 SOURCE: Final = "load"
 
 
@@ -33,7 +35,7 @@ def admission(codec: Codec) -> Admission:
 
 
 _ADMISSIONS: Final = [admission(codec) for codec in CODECS]
-_ENCODER: Final = Encoder("touchpoint", REGISTRY, "any-value")
+_ENCODER: Final = Encoder("touchpoint", FileRegistry(), "any-value")
 _JUDGE: Final = Judge(SOURCE, shape_of("touchpoint"), _ADMISSIONS[0], EVENT_BYTES)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import msgspec
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.harness.installation import Installation
@@ -24,6 +25,7 @@ from tests.hostile.records import records
 from tests.hostile.tricks import CLOSED, Trick, tricks
 
 MOST_S: Final = 1.0
+LONGEST_S: Final = 4.0
 MOST_MIB: Final = 400
 TOGETHER: Final = 4
 LARGE: Final = 100_000
@@ -108,16 +110,23 @@ class Intake:
 
     def fault(self, sender: Sender, entry: Entry) -> str:
         """What is wrong with the answer to an entry, or to a good event after it; "" when nothing is."""
-        answer = sender.send(entry.make(), entry.kind, entry.headers)
+        body, before = entry.make(), self.core_s()
+        answer = sender.send(body, entry.kind, entry.headers)
+        took = self.core_s() - before
         if (answer.status, answer.codes) != (entry.status, entry.codes):
             return f"{entry.name}: {answer.status} {answer.codes[:9]}"
-        if answer.seconds > MOST_S:
-            return f"{entry.name}: {answer.seconds:.2f} s"
+        if took > MOST_S:
+            return f"{entry.name}: {took:.2f} s of a core, answered after {answer.seconds:.2f} s"
         words = [(one.get("field"), one.get("expected"), one.get("got")) for one in answer.told.get("events", ())]
         if PERSON.lower() in str(words or answer.told).lower():
             return f"{entry.name}: says what was sent"
         after = sender.send(said(event(f"after-{uuid4()}", now_ms())))
         return "" if after.status == 202 else f"after {entry.name}: {after.status} {after.told}"
+
+    def core_s(self) -> float:
+        """Seconds of a core that the process has used: unlike the time until an answer, they do not hang on what else runs here."""
+        times = psutil.Process(self.pid).cpu_times()
+        return float(times.user + times.system)
 
     def peak_mib(self) -> float:
         """The most memory that the process has had since `forget_peak`."""
@@ -181,7 +190,7 @@ def _faults(intake: Intake, sender: Sender, part: list[Entry]) -> list[str]:
 
 
 def test_bodies_are_answered_as_expected_and_cost_only_themselves(intake: Intake, sent: list[Entry]) -> None:
-    """Each within a second, with a good event behind it; the process is the same, and has stayed small."""
+    """Each within a second of a core, with a good event behind it; the process is the same, and has stayed small."""
     assert intake.shared.pid("intake") == intake.pid
     assert intake.peak_mib() < MOST_MIB
     print(f"{len(sent)} bodies, peak of {intake.peak_mib():.0f} MiB")
@@ -215,7 +224,7 @@ def _trick(url: str, trick: Trick) -> str:
     seconds = time.monotonic() - began
     if status not in trick.statuses:
         return f"{trick.name}: {status}, not one of {trick.statuses}"
-    return f"{trick.name}: {seconds:.1f} s" if seconds > MOST_S else ""
+    return f"{trick.name}: {seconds:.1f} s" if seconds > LONGEST_S else ""
 
 
 def test_requests_that_are_wrong_below_their_bodies_are_refused(intake: Intake, answered: list[str]) -> None:
@@ -241,7 +250,7 @@ def test_everything_that_was_taken_is_stored(at_rest: Installation, intake: Inta
 
 def test_everything_that_was_refused_is_kept(at_rest: Installation, sent: list[Entry]) -> None:
     """With its own bytes and its code, where the body was one event or unreadable as a whole."""
-    kept = at_rest.query("SELECT reason, hex(SHA256(payload)) FROM rejected FINAL WHERE stage = 'intake'")
+    kept = at_rest.query("SELECT reason, hex(SHA256(payload)) FROM rejected WHERE stage = 'intake'")
     alone = [entry for entry in sent if len(entry.codes) == 1 and entry.status in (400, 422) and not entry.headers]
     # A part of a list or of a file is kept by itself.
     parts = ("a list of lists", "a file with")

@@ -30,6 +30,7 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile $(subst --all-extras,--extra serve --extra arrow,$(LOCK)) -c requirements.lock -o requirements-server.lock
 	$(BIN)/uv pip compile $(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile $(filter-out pyproject.toml --all-extras --group build,$(LOCK)) tests/bench/requirements-peers.in -o tests/bench/requirements-peers.lock
+	$(BIN)/uv pip compile $(filter-out pyproject.toml --all-extras --group build,$(LOCK)) tests/hostile/requirements-fuzz.in -o tests/hostile/requirements-fuzz.lock
 
 clean:
 	rm -rf $(VENV) .venv-bench .touchstream-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

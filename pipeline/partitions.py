@@ -7,6 +7,7 @@ from typing import Final
 SEED: Final = 0x9747B28C
 FACTOR: Final = 0x5BD1E995
 WORD: Final = 0xFFFFFFFF
+USUAL_BYTES: Final = 512
 
 
 @cache
@@ -31,4 +32,6 @@ def murmur2(key: bytes) -> int:
 
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key among `partitions`."""
-    return murmur2(key) % partitions
+    # A long one is nobody's name, and would fill the memory of the short ones.
+    hashed = murmur2(key) if len(key) <= USUAL_BYTES else murmur2.__wrapped__(key)
+    return hashed % partitions

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pipeline.events import Reason, Rejection
-from schemas.namespaces import namespace, strongest
+from schemas.namespaces import listed, namespace, strongest
 
 HOUR_MS: Final = 3_600_000
 _EVENT_TYPE: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
@@ -114,7 +114,9 @@ def _identifier(record: Record) -> tuple[str, str] | Rejection:
         return found
     index = next(n for n, pair in enumerate(pairs) if strongest([pair]) is None)
     kind = namespace(pairs[index][0])
-    expected = f"a {kind.name} that matches {kind.pattern.pattern}" if kind else "a namespace of lower-case letters"
+    # A namespace that is not listed is a word of the sender's.
+    name = "value" if kind is None or kind.name not in listed() else kind.name
+    expected = f"a {name} that matches {kind.pattern.pattern}" if kind else "a namespace of lower-case letters"
     return Rejection(
         Reason.IDENTIFIER_MALFORMED, f"identifiers[{index}]", expected, f"{len(pairs[index][1])} characters"
     )

@@ -20,6 +20,8 @@ Read = unrolled.Read
 INT_BITS: Final = 32
 MOST_VALUES: Final = 10_000
 MOST_DEPTH: Final = 32
+# Values without bytes cost time and memory that nobody has to send anything for.
+MOST_EMPTY: Final = 4
 NOT_AVRO: Final = (ValueError, IndexError, struct.error)
 
 
@@ -174,9 +176,12 @@ def _map(value: Read) -> Read:
 
 
 class _Type:
-    """A compiled type: the fewest bytes of a value; `zero`, immutable, if the byte 00 alone is one; what of it is written out."""
+    """A compiled type: the fewest bytes of a value; `zero`, immutable, if the byte 00 alone is one; what of it is written out.
 
-    __slots__ = ("least", "read", "template", "values", "zero")
+    A named one also knows how many values it has in all, and how many of them have no bytes.
+    """
+
+    __slots__ = ("empty", "least", "read", "template", "values", "zero")
 
     def __init__(self, read: Read, least: int, *zero: Any, template: str = "") -> None:
         self.read = read
@@ -184,6 +189,7 @@ class _Type:
         self.zero = zero[0] if zero else None
         self.template = template or (unrolled.SHORT if zero else unrolled.ANY)
         self.values = 1
+        self.empty = 0
 
 
 _SIMPLE: Final = {
@@ -201,6 +207,13 @@ _SIMPLE: Final = {
 _NULLABLE: Final[dict[Read, str]] = {_string: unrolled.NULLABLE_STRING, _long: unrolled.NULLABLE_LONG}
 
 
+def _name(field: Any) -> str:
+    name = field["name"]
+    if not isinstance(name, str):
+        raise Unsuitable("a field whose name is no text")
+    return name
+
+
 class _Compiler:
     """Knows the names of a schema while it is compiled, and how much it has compiled."""
 
@@ -208,8 +221,16 @@ class _Compiler:
         self._wanted = wanted
         self._named: dict[str, _Type] = {}
         self._values = 0
+        self._empty = 0
 
     def compile(self, node: Any, depth: int) -> _Type:
+        made = self._compiled(node, depth)
+        self._empty += not made.least
+        if self._empty > MOST_EMPTY:
+            raise Unsuitable(f"more than {MOST_EMPTY} values without bytes")
+        return made
+
+    def _compiled(self, node: Any, depth: int) -> _Type:
         self._values += 1
         if self._values > MOST_VALUES or depth > MOST_DEPTH:
             raise Unsuitable(f"more than {MOST_VALUES} values or {MOST_DEPTH} levels")
@@ -217,7 +238,7 @@ class _Compiler:
             return self._union(node, depth)
         kind = node["type"] if isinstance(node, dict) else node
         if isinstance(kind, dict | list):
-            return self.compile(kind, depth + 1)
+            return self._compiled(kind, depth + 1)
         if kind in _SIMPLE:
             return _SIMPLE[kind]
         if not isinstance(node, dict):
@@ -227,7 +248,8 @@ class _Compiler:
         return self._array(node, depth) if kind == "array" else self._definition(node, kind, depth)
 
     def _union(self, node: list[Any], depth: int) -> _Type:
-        branches = [self.compile(branch, depth + 1) for branch in node]
+        # Which branch it is takes a byte, so none of them is empty here.
+        branches = [self._compiled(branch, depth + 1) for branch in node]
         if not branches:
             raise Unsuitable("an empty union")
         if node[0] != "null":
@@ -247,23 +269,25 @@ class _Compiler:
         found = self._named.get(name) if isinstance(name, str) else None
         if found is None:
             raise Unsuitable("a type that is unknown, or one that holds itself")
-        self._values += found.values  # as often as it is used, so that doubling over and over is found out
+        # As often as it is used, so that doubling over and over is found out.
+        self._values += found.values
+        self._empty += found.empty
         return found
 
     def _definition(self, node: dict[str, Any], kind: Any, depth: int) -> _Type:
-        before = self._values
+        before, empty_before = self._values, self._empty
         if kind == "enum":
             symbols = list(node["symbols"])
             made = _Type(_enum(symbols), 1, symbols[0])
         elif kind == "fixed":
             made = _Type(_fixed(node["size"]), node["size"])
         elif kind == "record":
-            fields = [(field["name"], self.compile(field["type"], depth + 1)) for field in node["fields"]]
+            fields = [(_name(field), self.compile(field["type"], depth + 1)) for field in node["fields"]]
             unrolling = [Field(name, of.read, of.zero, of.template) for name, of in fields]
             read = unrolled.record_reader(unrolling, None if depth else self._wanted)
             made = _Type(read, sum(of.least for _, of in fields))
         else:
             raise Unsuitable("a type that Avro does not know")
-        made.values = self._values - before
+        made.values, made.empty = self._values - before, self._empty - empty_before
         self._named[node["name"]] = made
         return made

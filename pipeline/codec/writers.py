@@ -49,9 +49,12 @@ class Writer:
             return (
                 Rejection(Reason.TRAILING_BYTES, "", "the record's end", f"{left} bytes more") if left > 0 else DECODE
             )
-        return record if self.ours else self._as_ours(value)
+        return self.as_ours(record, value)
 
-    def _as_ours(self, value: bytes) -> Record | Rejection:
+    def as_ours(self, found: Record, value: bytes) -> Record | Rejection:
+        """The record that was read to the letter from the end of a value with this schema's head, as our newest schema has it."""
+        if self.ours:
+            return found
         source = BytesIO(value)
         source.seek(HEAD_BYTES)
         try:
@@ -93,7 +96,7 @@ class Writers:
             return _unsuitable("a schema of sane size", f"more than {MOST_NESTING} levels or {MOST_NODES} parts")
         name = schema.get("name") if isinstance(schema, dict) else "no record"
         if str(name).rpartition(".")[2] != self.newest["name"]:  # some tools write the namespace into the name
-            return _unsuitable(str(self.newest["name"]), str(name)[:100])
+            return _unsuitable(str(self.newest["name"]), "another record")
         try:
             bare = plain(schema)
             if to_parsing_canonical_form(bare) == self._canonical:

@@ -114,7 +114,9 @@ def create_app(settings: Settings, bootstrap: str, registry: CollectorRegistry) 
         Route("/healthz", _alive, methods=["GET"]),
         Route("/readyz", ready, methods=["GET"]),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.router.redirect_slashes = False  # to an address that the request itself has named
+    return app
 
 
 class Touchpoints:

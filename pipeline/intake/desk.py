@@ -7,14 +7,15 @@ from dataclasses import replace
 from pipeline.codec import Encoder, Record
 from pipeline.intake import avro_bodies, bodies
 from pipeline.intake.bodies import BodyUnreadable, Form
-from pipeline.intake.judging import Bad, Good, Judge, outs
+from pipeline.intake.judging import MANY, Bad, Good, Judge, outs
 from pipeline.intake.mapped import Mapped
 from pipeline.intake.outbox import NotDurable, Outbox
 from pipeline.intake.recent import Recent
 from pipeline.intake.verdicts import Verdict, rejected
+from processors.dedupe import digest
 
-# So many are judged before other requests get their turn.
-TURN = 200
+# So long events are judged before other requests get their turn.
+TURN_S = 0.02
 Stored = asyncio.Future[None]
 
 
@@ -44,10 +45,13 @@ class Desk:
 
     async def _judged(self, body: bytes, form: Form | Mapped, judge: Judge) -> list[Good | Bad]:
         found: list[Good | Bad] = []
+        clock = asyncio.get_running_loop().time
+        began = clock()
         for one in self._events(body, form, judge):
             found.append(one)
-            if len(found) % TURN == 0:
+            if clock() - began > TURN_S:
                 await asyncio.sleep(0)
+                began = clock()
         return found
 
     def _events(self, body: bytes, form: Form | Mapped, judge: Judge) -> Iterator[Good | Bad]:
@@ -55,7 +59,7 @@ class Desk:
         if isinstance(form, Mapped):
             return form.events(body, judge, now, self._most_events)
         if form == "avro" and avro_bodies.is_container(body):
-            records = avro_bodies.records(body, judge.admission.decoder, self._most_events)
+            records = avro_bodies.records(body, judge.admission.decoder, self._most_events, judge.most_bytes)
             return (self._of_container(record, judge, now) for record in records)
         if form == "avro":
             return iter([judge.avro(body, now)])
@@ -64,7 +68,11 @@ class Desk:
 
     def _of_container(self, record: Record, judge: Judge, now: int) -> Good | Bad:
         found = judge.record(record, b"", now)
-        return found if isinstance(found, Good) else replace(found, body=self._encoder.encode(record))
+        if isinstance(found, Good):
+            return found
+        if found.why is MANY:  # a few bytes that unpack to many times as many, again and again
+            raise BodyUnreadable(found.why)
+        return replace(found, body=self._encoder.encode(record))
 
     async def _stored(self, judged: Sequence[Good | Bad], source: str) -> list[Verdict]:
         stored: Stored = asyncio.get_running_loop().create_future()
@@ -76,7 +84,7 @@ class Desk:
             if isinstance(one, Bad):
                 verdicts.append(rejected(one.why, one.record.get("event_id")))
                 continue
-            known = self._recent.claim((source, one.event_id), stored)
+            known = self._recent.claim((source, digest(one.event_id)), stored)
             if known is None:
                 new.append(one)
             elif known is not stored:
@@ -93,7 +101,7 @@ class Desk:
                 await self._outbox.put(outs(self._prefix, self._encoder, new, bad))
         except BaseException as error:
             for one in new:
-                self._recent.forget((source, one.event_id), stored)
+                self._recent.forget((source, digest(one.event_id)), stored)
             if not stored.done():
                 stored.set_exception(error if isinstance(error, NotDurable) else NotDurable("it was not stored", 1))
             raise

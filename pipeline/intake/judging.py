@@ -7,11 +7,14 @@ from pipeline import topics
 from pipeline.codec import Encoder, Record
 from pipeline.events import Origin, Out, Raw, Reason, Rejection
 from pipeline.intake.reading import read
-from pipeline.intake.shape import Shape
+from pipeline.intake.shape import MOST_ITEMS, Shape
 from processors.rejects import refused
 from processors.resolve import Admission, judge
 
 STAGE = "intake"
+# What is said of a rejected event besides its reason. The rest of it may be large, and is in its bytes.
+TOLD = ("event_id", "event_type", "channel")
+MANY = Rejection(Reason.FIELD_MALFORMED, "identifiers", f"array of length <= {MOST_ITEMS}", "another value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Judge:
         """One record, in whatever form it came; stamped with its source and the time at which it came."""
         if record["source"] and record["source"] != self.source:
             return self.bad(body, Rejection(Reason.SOURCE_FOREIGN, "source", self.source, "another one"), record)
+        if len(record["identifiers"]) > MOST_ITEMS:
+            return self.bad(body, MANY, record)
         record["source"], record["received_at"] = self.source, now
         found = judge(Raw(Origin("", 0, 0, now), None, body), record, self.admission)
         if isinstance(found, Rejection):
@@ -72,7 +77,8 @@ class Judge:
 
     def bad(self, body: bytes, why: Rejection, record: Record | None = None) -> Bad:
         """What cannot be taken."""
-        return Bad(body, why, {**(record or {}), "source": self.source})
+        told = {name: record[name] for name in TOLD} if record else {}
+        return Bad(body, why, {**told, "source": self.source})
 
     def _too_large(self, size: int) -> Rejection:
         return Rejection(Reason.TOO_LARGE, "", f"{self.most_bytes} bytes at most", f"{size} bytes")

@@ -99,8 +99,8 @@ def _post(touchpoint: dict[str, Any], answered: dict[str, Any], fault: dict[str,
             "required": True,
             "content": {
                 "application/json": {"schema": one_or_many, "examples": examples},
-                "text/plain": {**text, "example": '{"event_id": "0199f1e2-7a01-7c3e-9f55-0d6c4be1a003"}'},
-                "application/x-ndjson": text,
+                "text/plain": {**text, "example": _text(EXAMPLE)},
+                "application/x-ndjson": {**text, "example": f"{_text(EXAMPLE)}\n{_text(SURVEY)}\n"},
                 "application/avro": {"schema": {"type": "string", "format": "binary"}},
             },
         },
@@ -110,6 +110,10 @@ def _post(touchpoint: dict[str, Any], answered: dict[str, Any], fault: dict[str,
             **{str(status): _refusal(status, why, fault) for status, why in _REFUSALS.items()},
         },
     }
+
+
+def _text(event: dict[str, Any]) -> str:
+    return msgspec.json.encode(event).decode()
 
 
 def _response(why: str, schema: dict[str, Any], example: Any = None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ a new client takes its place. So some of that may be stored after all: senders r
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -150,7 +151,10 @@ class _Session:
 
     def add(self, one: Out) -> asyncio.Future[None]:
         """The future of the batch that the record is now in."""
-        address = one.topic, partition_of(one.key or one.value or b"", self._partitions[one.topic])
+        # What has no key may lie anywhere. The hash of keys is slow over many bytes, and remembers them.
+        partitions = self._partitions[one.topic]
+        partition = partition_of(one.key, partitions) if one.key else zlib.crc32(one.value or b"") % partitions
+        address = one.topic, partition
         lane = self._lanes.get(address) or self._lanes.setdefault(address, _Lane())
         headers = list(one.headers)
         if lane.filling:

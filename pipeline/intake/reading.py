@@ -15,7 +15,10 @@ _SAID: Final = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOT
 _NAMED: Final = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
 _WRONG: Final = re.compile(r"Expected (?P<expected>.*?), got (?P<got>.*)")
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_PATH: Final = re.compile(r"(?:[a-z_]+|\[(?:[0-9]+|\.\.\.)\]|\.)*")
+_STEP: Final = re.compile(r"[a-z_]+")
 _NO_JSON: Final = "a JSON object"
+_HALF: Final = Rejection(Reason.TEXT_MALFORMED, "", "whole characters", "half of one")
 
 
 class _Doubled(ValueError):
@@ -34,9 +37,11 @@ def read(raw: bytes, shape: Shape) -> Record | Rejection:
     try:
         record: Record = msgspec.to_builtins(msgspec.convert(value, shape.form))
     except msgspec.ValidationError as error:
-        return _misfit(str(error))
+        return _misfit(str(error), shape.names)
+    except UnicodeEncodeError:  # of the name of a field, which msgspec looks up as UTF-8
+        return _HALF
     if b"\\u" in raw and not _is_unicode(value):
-        return Rejection(Reason.TEXT_MALFORMED, "", "whole characters", "half of one")
+        return _HALF
     for path in shape.times:
         fault = _in_milliseconds(record, path)
         if fault is not None:
@@ -96,11 +101,11 @@ def _in_milliseconds(record: Record, path: tuple[str, ...]) -> Rejection | None:
     return None
 
 
-def _misfit(error: str) -> Rejection:
+def _misfit(error: str, names: frozenset[str]) -> Rejection:
     """The reason in words that hold nothing of what was sent, not even a name that is none of ours."""
     said = _SAID.fullmatch(error)
     assert said is not None
-    what, path = said["what"], said["path"] or ""
+    what, path = said["what"], _ours(said["path"] or "", names)
     named = _NAMED.fullmatch(what)
     if named is None:
         wrong = _WRONG.fullmatch(what)
@@ -116,6 +121,11 @@ def _misfit(error: str) -> Rejection:
     known = _WORD.fullmatch(named["name"])
     field = within + named["name"] if known else path
     return Rejection(Reason.FIELD_UNKNOWN, field, "a field of the schema", "another one")
+
+
+def _ours(path: str, names: frozenset[str]) -> str:
+    """The path, unless it holds anything but names of ours: a name or value that was sent may look like the end of an error."""
+    return path if _PATH.fullmatch(path) and names.issuperset(_STEP.findall(path)) else ""
 
 
 def _bare(text: str) -> str:

@@ -6,8 +6,8 @@ It spares work and tells senders; what is exact within the stated horizon is the
 from collections import OrderedDict
 from typing import Final, Generic, TypeVar
 
-Event = tuple[str, str]
-"""A source and an event id."""
+Event = tuple[str, bytes]
+"""A source and the digest of an event id, which itself may be long."""
 MOST: Final = 200_000
 Outcome = TypeVar("Outcome")
 

@@ -61,6 +61,8 @@ def _unpacked(body: bytes, most: int, too_large: Refusal) -> bytes:
         raise too_large
     if not unpacking.eof:
         raise Refusal(400, "gzip", "the gzipped body breaks off")
+    if unpacking.unused_data:
+        raise Refusal(400, "gzip", "the gzipped body goes on behind its end: pack it in one piece")
     return plain
 
 

@@ -34,6 +34,6 @@ def run(settings: Settings) -> None:
             sys.stdout.flush()
 
         grace_s = int(settings.intake_timeout_s) + 1
-        http_server.serve(
-            app, address, announce, limit_concurrency=MOST_REQUESTS, timeout_graceful_shutdown=grace_s, backlog=2048
-        )
+        # Without web sockets: the handshake for one may wait for ever.
+        options = {"limit_concurrency": MOST_REQUESTS, "backlog": 2048, "ws": "none"}
+        http_server.serve(app, address, announce, timeout_graceful_shutdown=grace_s, **options)

@@ -21,10 +21,14 @@ _WHEN: Final = "Milliseconds since epoch, UTC, or a text such as 2026-03-01T08:0
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`form` is a msgspec struct that refuses unknown fields; `times` are the paths of what may be a time in words."""
+    """`form` is a msgspec struct that refuses unknown fields; `times` are the paths of what may be a time in words.
+
+    `names` are the names of all its fields, at whatever depth.
+    """
 
     form: type[msgspec.Struct]
     times: tuple[tuple[str, ...], ...]
+    names: frozenset[str]
 
 
 @cache
@@ -33,12 +37,13 @@ def shape_of(record: str, version: int | None = None) -> Shape:
     maker = _Maker()
     schema = load(record, version)
     form = maker.record(schema, (), left_out=STAMPED, optional=GIVEN_BY_KEY)
-    return Shape(form, tuple(maker.times))
+    return Shape(form, tuple(maker.times), frozenset(maker.names))
 
 
 class _Maker:
     def __init__(self) -> None:
         self.times: list[tuple[str, ...]] = []
+        self.names: set[str] = set()
 
     def record(
         self,
@@ -52,6 +57,7 @@ class _Maker:
             name = field["name"]
             if name in left_out:
                 continue
+            self.names.add(name)
             kind = self.type_of(field["type"], (*path, name))
             said = msgspec.Meta(description=field["doc"])
             if name in optional:

@@ -54,7 +54,7 @@ def test_a_list_and_lines_hold_the_same_events(records: list[Record], indent: in
 @given(records=st.lists(any_record("touchpoint"), max_size=3), codec=st.sampled_from(["null", "deflate"]))
 def test_containers_are_read_as_they_were_written(records: list[Record], codec: str) -> None:
     """With or without compression, in as many blocks as it likes."""
-    assert avro_bodies.records(container(records, codec), DECODER, MOST) == records
+    assert list(avro_bodies.records(container(records, codec), DECODER, MOST, 1 << 20)) == records
 
 
 @given(records=st.lists(any_record("touchpoint"), min_size=1, max_size=3), data=st.data())
@@ -64,7 +64,7 @@ def test_a_damaged_container_is_unreadable_or_says_something_else(records: list[
     at = data.draw(st.integers(0, len(whole) - 1))
     damaged = data.draw(st.sampled_from([whole[:at], whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :]]))
     try:
-        found = avro_bodies.records(damaged, DECODER, MOST)
+        found = list(avro_bodies.records(damaged, DECODER, MOST, 1 << 20))
     except (BodyUnreadable, TooManyEvents):
         return
     for record in found:

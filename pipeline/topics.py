@@ -56,6 +56,7 @@ SOURCES: Final = tuple(f"touchpoints.{c}.v1" for c in CHANNEL_TOPICS)
 RESOLVED: Final = "touchpoints.resolved.v1"
 REJECTED: Final = "rejected.v1"
 REDRIVES: Final = "redrives.v1"
+ALERTS: Final = "alerts.v1"
 OUTPUTS: Final = {
     "customer_view": "customers.v1",
     "session": "sessions.v1",

@@ -1,5 +1,6 @@
 """`touchstream run NAME`: one process in the foreground, as the supervisor or a container starts it."""
 
+import logging
 import os
 import signal
 import threading
@@ -27,6 +28,7 @@ class Process(StrEnum):
     serve = "serve"
     probe = "probe"
     intake = "intake"
+    watch = "watch"
 
 
 def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None:
@@ -43,6 +45,7 @@ def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None
         Process.serve: _serve,
         Process.probe: _probe,
         Process.intake: _intake,
+        Process.watch: _watch,
     }
     try:
         crash.arm(os.environ)
@@ -181,6 +184,24 @@ def _intake(chosen: Settings) -> None:
     try:
         run_intake(chosen)
     except (CannotListen, RegistryUnavailable) as error:
+        fail(str(error), EX_UNAVAILABLE)
+    except SchemaUnknown as error:
+        fail(str(error), EX_CONFIG)
+
+
+def _watch(chosen: Settings) -> None:
+    from pipeline.telemetry import telemetry
+    from pipeline.watch.run import run as run_watch
+    from schemas.registry import RegistryUnavailable, SchemaUnknown
+
+    endpoints.kafka(chosen), endpoints.clickhouse(chosen)  # better told at once than tried for ever
+    # The driver logs a stack trace at every attempt; that ClickHouse is away is told once, by the watch.
+    logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)
+    try:
+        with telemetry("watch", chosen) as own:
+            ready.say(chosen, "watch", metrics=own.url)
+            run_watch(chosen, own.registry)
+    except RegistryUnavailable as error:
         fail(str(error), EX_UNAVAILABLE)
     except SchemaUnknown as error:
         fail(str(error), EX_CONFIG)

@@ -28,6 +28,7 @@ KAFKA = {
     "pipeline/topics_admin.py",
     "processors/changelog.py",
     "processors/transaction.py",
+    "pipeline/watch/alert_log.py",
     "sinks/consumer.py",
     "sinks/fetched.py",
     "sinks/rejects.py",
@@ -90,6 +91,7 @@ PURE = {
             "verdicts",
         )
     ),
+    *(f"pipeline/health/{name}.py" for name in ("alerts", "drift", "fields", "judge", "usual")),
     "processors/rejects.py",
     "sinks/assignment.py",
     "sinks/ranges.py",

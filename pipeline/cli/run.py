@@ -157,8 +157,11 @@ def _probe(chosen: Settings) -> None:
 
 def _serve(chosen: Settings) -> None:
     from pipeline import lag, supervisor
+    from pipeline.health.alerts import Alert
     from pipeline.http_server import CannotListen
     from pipeline.serve.run import run as run_serve
+    from pipeline.watch import alert_log
+    from schemas.registry import RegistryUnavailable
 
     def behind() -> dict[str, int] | None:
         try:
@@ -170,8 +173,14 @@ def _serve(chosen: Settings) -> None:
         running = supervisor.status(chosen) or {"processes": []}
         return {one["name"]: one["restarts"] for one in running["processes"]}
 
+    def alerts() -> dict[str, Alert] | None:
+        try:
+            return alert_log.read(chosen)
+        except (alert_log.AlertsUnavailable, endpoints.NotRunning, RegistryUnavailable):
+            return None
+
     try:
-        run_serve(chosen, behind, restarts)
+        run_serve(chosen, behind, restarts, alerts)
     except CannotListen as error:
         fail(str(error), EX_UNAVAILABLE)
 

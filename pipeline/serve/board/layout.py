@@ -24,7 +24,7 @@ ASSETS: Final = Path(__file__).with_name("assets")
 VERSION: Final = blake2b(
     b"".join(path.read_bytes() for path in sorted(ASSETS.iterdir()) if path.is_file()), digest_size=6
 ).hexdigest()
-PAGES: Final = (("Now", "/"), ("Customers", "/customers"))
+PAGES: Final = (("Now", "/"), ("Customers", "/customers"), ("Sources", "/sources"))
 TICK_S: Final = 0.5
 
 
@@ -110,7 +110,7 @@ def _navigation(view: View) -> None:
     with ui.element("nav").classes("nav").props('aria-label="Pages"'):
         for title, path in PAGES:
             link = Text("a", title).props(f'href="{view.link(path)}"')
-            if view.path == path or (path != "/" and view.path.startswith("/customer")):
+            if view.path == path or (path == "/customers" and view.path.startswith("/customer")):
                 link.props('aria-current="page"')
 
 

@@ -13,6 +13,7 @@ from pipeline.serve.board.customer import CustomerPage
 from pipeline.serve.board.customers import customers_page
 from pipeline.serve.board.layout import ASSETS, Shared, view_of
 from pipeline.serve.board.now import NowPage
+from pipeline.serve.board.sources import SourcesPage
 
 
 def attach(app: FastAPI, context: Context, settings: Settings) -> None:
@@ -34,6 +35,14 @@ def attach(app: FastAPI, context: Context, settings: Settings) -> None:
     async def customer(request: Request, person: str) -> None:
         _watch(context, None)
         await CustomerPage(shared, view_of(request), person).fill()
+
+    @ui.page("/sources", title="Sources · touchstream")
+    def sources(request: Request) -> None:
+        _watch(context, None)
+        stack = ExitStack()
+        stack.enter_context(context.desk.watched())
+        ui.context.client.on_delete(stack.close)
+        SourcesPage(shared, view_of(request))
 
     app.mount("/assets", StaticFiles(directory=ASSETS))
     ui.run_with(

@@ -19,8 +19,8 @@ class Drift:
     """One field: the share that is filled now, and the share that was to be expected, from 0 to 1."""
 
     field: str
-    now: float
-    before: float
+    share: float
+    expected: float
 
 
 def drifts(recent: Mix, before: Mix, least_change: float) -> list[Drift]:
@@ -32,7 +32,8 @@ def drifts(recent: Mix, before: Mix, least_change: float) -> list[Drift]:
     """
     found = [drift for number in range(len(FIELDS)) if (drift := _drift(recent, before, number))]
     return sorted(
-        (d for d in found if abs(d.now - d.before) >= least_change), key=lambda d: (-abs(d.now - d.before), d.field)
+        (d for d in found if abs(d.share - d.expected) >= least_change),
+        key=lambda d: (-abs(d.share - d.expected), d.field),
     )
 
 

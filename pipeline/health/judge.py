@@ -123,11 +123,14 @@ def judge(facts: Facts, moment: Moment, already: frozenset[str] = frozenset()) -
     lately_rejected, received = _received(facts, now)
     changed = drifts(facts.recent, facts.before, _eased(bounds.drift_share, DRIFTING, already))
     silent = silent_at(facts.last_ms, known, moment.zone) if known and facts.last_ms is not None else None
-    silence = _silent(facts, known, moment, silent)
-    found = [
-        *silence,
+    if moment.behind:
+        pace = [Finding(rule, unsure=True) for rule in (SILENT, SLOW, FLOODING)]
+    else:
         # Of a silent source it need not be told that it is slow, too; nor that it is not any more.
-        *([Finding(SLOW, unsure=True)] if silence else _rate(facts, known, moment, already)),
+        silence = _silent(facts, known, moment, silent)
+        pace = [*silence, Finding(SLOW, unsure=True)] if silence else _rate(facts, known, moment, already)
+    found = [
+        *pace,
         *_rejecting(facts, moment, already),
         *_drifting(changed),
     ]
@@ -167,8 +170,6 @@ def silent_at(last_ms: int, known: Usual, zone: tzinfo) -> int | None:
 
 
 def _silent(facts: Facts, known: Usual | None, moment: Moment, at_ms: int | None) -> list[Finding]:
-    if moment.behind:
-        return [Finding(SILENT, unsure=True)]
     if known is None or facts.last_ms is None or at_ms is None or moment.now_ms < at_ms:
         return []
     minutes = (moment.now_ms - facts.last_ms) // 60_000
@@ -179,8 +180,6 @@ def _silent(facts: Facts, known: Usual | None, moment: Moment, at_ms: int | None
 
 def _rate(facts: Facts, known: Usual | None, moment: Moment, already: frozenset[str]) -> list[Finding]:
     """Slow or flooding. Of a source whose hours are not alike from week to week neither can be told."""
-    if moment.behind:
-        return [Finding(FLOODING, unsure=True)]
     if known is None or known.counts.level != "hour" or facts.last_ms is None:
         return []
     span = (moment.now_ms - WINDOW_MS, moment.now_ms, moment.zone)
@@ -241,7 +240,7 @@ def _received(facts: Facts, now_ms: int) -> tuple[int, int]:
 def _drifting(changed: list[Drift]) -> list[Finding]:
     if not changed:
         return []
-    told = ", ".join(f"{d.field} {100 * d.now:.0f}% instead of {100 * d.before:.0f}%" for d in changed[:3])
+    told = ", ".join(f"{d.field} {100 * d.share:.0f}% instead of {100 * d.expected:.0f}%" for d in changed[:3])
     return [Finding(DRIFTING, "warning", f"fields are filled otherwise than before: {told}")]
 
 

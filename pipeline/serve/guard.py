@@ -36,7 +36,7 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 KNOWN: Final = re.compile(
-    r"/(v1/.*|registry/.*|healthz|readyz|metrics|openapi\.json|assets/.*|favicon\.ico|_nicegui.*|customers?|customer/[^/]*)?"
+    r"/(v1/.*|registry/.*|healthz|readyz|metrics|openapi\.json|assets/.*|favicon\.ico|_nicegui.*|sources|customers?|customer/[^/]*)?"
 )
 
 

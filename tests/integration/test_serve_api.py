@@ -11,7 +11,10 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
+from pipeline.health.fields import FIELDS
 from pipeline.serve.app import create_api
+from pipeline.serve.present import iso
+from tests.harness.board_data import SOURCE_OF
 from tests.harness.board_server import Stored, stored
 from tests.harness.waiting import until
 
@@ -43,6 +46,27 @@ def get(api: TestClient, path: str, status: int = 200) -> Any:
     answer = api.get(path)
     assert answer.status_code == status, answer.text
     return answer.json()
+
+
+def test_sources_are_told_and_add_up(api: TestClient, data: Stored) -> None:
+    found = get(api, "/v1/sources")
+    named = {one["name"]: one for one in found["sources"]}
+    assert set(named) == {SOURCE_OF[t.channel] for touches in data.world.touches.values() for t in touches}
+    assert found["alerts"] is None, "no Kafka here"
+    for name, short in named.items():
+        answer = get(api, f"/v1/sources/{name}")["source"]
+        assert {key: answer[key] for key in short} == short
+        touches = [t for touches in data.world.touches.values() for t in touches if SOURCE_OF[t.channel] == name]
+        assert sum(kind["touchpoints"] for kind in answer["kinds"]) == len(touches)
+        assert short["state"] == "new"
+        assert short["last_event"] == iso(max(t.arrived for t in touches))
+        assert answer["lateness"]["p50"] >= 0
+        assert answer["clock"]["sampled"] == 0
+        assert len(answer["hours"]) == 48
+    assert {field["name"] for field in answer["fields"]} == set(FIELDS)
+    assert get(api, "/v1/sources/nobody", 404)["error"]["code"] == "not_found"
+    described = api.get("/openapi.json").json()["paths"]
+    assert {"/v1/sources", "/v1/sources/{name}"} <= set(described)
 
 
 def test_every_name_of_a_person_leads_to_the_same_answer(api: TestClient, data: Stored) -> None:
@@ -211,7 +235,10 @@ def test_operation_endpoints(api: TestClient) -> None:
 def test_the_openapi_document_is_whole_and_nothing_else_is_served(api: TestClient) -> None:
     document = get(api, "/openapi.json")
     ours = {path for path in document["paths"] if not path.startswith("/registry/")}
-    assert {"/v1/customers/{identifier}", "/v1/scores", "/healthz", "/readyz", "/metrics"} == ours
+    assert ours == {
+        *("/v1/customers/{identifier}", "/v1/scores", "/v1/sources", "/v1/sources/{name}"),
+        *("/healthz", "/readyz", "/metrics"),
+    }
     assert "examples" in json.dumps(document)
     assert api.get("/docs").status_code == 404
 

@@ -112,7 +112,7 @@ class SourceReader:
         delays = await rows(DELAYS, {"since": day["since"]})
         end_s = -(-now_ms // 1000)
         lately = await rows(LATELY, {"since": end_s - WINDOW_S, "until": end_s})
-        return _readings([*past.hours, *hours], [*past.rejected, *rejected], (past.mix, mix, delays, lately), until)
+        return readings([*past.hours, *hours], [*past.rejected, *rejected], (past.mix, mix, delays, lately), until)
 
     async def _read_past(self, until_ms: int) -> _Past:
         rows = self._source.rows
@@ -128,7 +128,7 @@ ENOUGH: Final = 200
 """Touchpoints of the last two hours from which on they stand for the present; with fewer it is the last day."""
 
 
-def _readings(
+def readings(
     hours: Iterable[Row], rejected: Iterable[Row], others: tuple[Iterable[Row], ...], since_ms: int
 ) -> dict[str, SourceReading]:
     """Rows put together by source. `others`: mix of the past, mix of the last day, delays, touchpoints of the last hour."""

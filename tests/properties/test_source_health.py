@@ -3,6 +3,7 @@
 from bisect import bisect
 from datetime import UTC
 from random import Random
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from pipeline.health.alerts import Alert, Book, advance, alert_of, newest
 from pipeline.health.judge import FALSE_SILENCES_A_WEEK, RULES, SILENT, Facts, Finding, Moment, judge, silent_at
 from pipeline.health.usual import HOUR_MS, WEEK_MS, HourCount, usual
-from pipeline.serve.read_sources import _readings
+from pipeline.serve.read_sources import readings
 from tests.harness.source_hours import MONDAY, counted, poisson
 
 SEEDS = range(12)
@@ -62,7 +63,7 @@ def test_a_source_that_stops_is_found(rate: float, seed: int) -> None:
 @given(st.integers(0, 10_000))
 def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     chance = Random(seed)
-    rows = {
+    rows: dict[str, list[Any]] = {
         "hours": [
             (name, at // 1000, chance.randint(1, 99), chance.randint(1, 60), at + chance.randint(0, HOUR_MS - 1))
             for name in ("a", "b")
@@ -78,7 +79,7 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
         for each in rows.values():
             chance.shuffle(each)
         mix = rows["mix"]
-        found = _readings(rows["hours"], rows["rejected"], (mix, mix, [], [("a", 5)]), MONDAY - 2 * HOUR_MS)
+        found = readings(rows["hours"], rows["rejected"], (mix, mix, [], [("a", 5)]), MONDAY - 2 * HOUR_MS)
         return found, {name: judge(one.facts, Moment(MONDAY, UTC)) for name, one in found.items()}
 
     assert verdicts() == verdicts()

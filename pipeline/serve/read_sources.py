@@ -45,12 +45,17 @@ SELECT source, sum(touchpoints) FROM arrivals
 WHERE second >= toDateTime(%(since)s, 'UTC') AND second < toDateTime(%(until)s, 'UTC') GROUP BY source
 """
 DELAYS: Final = """
-SELECT source, count(), quantilesExact(0.05, 0.5, 0.95, 0.99)(one.2), countIf(one.3 IS NOT NULL),
-    quantilesExact(0.05, 0.5, 0.95)(one.3)
+SELECT source, count(), quantilesExactWeighted(0.05, 0.5, 0.95, 0.99)(one.2, weight), countIf(one.3 IS NOT NULL),
+    quantilesExactWeightedIf(0.05, 0.5, 0.95)(assumeNotNull(one.3), weight, one.3 IS NOT NULL)
 FROM
 (
-    SELECT source, arrayJoin(arrayDistinct(groupArraySortedMerge(64)(sample))) AS one FROM source_delays
-    WHERE hour >= toDateTime(%(since)s, 'UTC') GROUP BY hour, source, _topic, _partition
+    SELECT source, arrayJoin(kept) AS one, toUInt64(greatest(1, intDiv(counted, length(kept)))) AS weight
+    FROM
+    (
+        SELECT source, arrayDistinct(groupArraySortedMerge(16)(sample)) AS kept, groupBitmapMerge(offsets) AS counted
+        FROM source_hours WHERE hour >= toDateTime(%(since)s, 'UTC')
+        GROUP BY hour, source, event_type, filled, _topic, _partition
+    )
 )
 GROUP BY source
 """
@@ -58,7 +63,7 @@ GROUP BY source
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Of a sample of a source's touchpoints of the last day, in milliseconds.
+    """Of a sample of a source's touchpoints of the last day, each for as many as it stands for, in milliseconds.
 
     `lateness` from occurred_at to arrived_at: 5%, median, 95%, 99%. `clock` from sent_at to received_at (arrived_at where the
     intake was not passed): 5%, median, 95%, of the `clocked` ones that have both; below zero the source's clock is ahead.

@@ -1,5 +1,7 @@
 -- What each source sends, hour by hour of arrival, for its health. Sets instead of sums: rows that are inserted again, under whatever
 -- token, count once, and every statement here may be repeated.
+-- `sample` has the 16 touchpoints of a row with the smallest hashes of their ids, which insertion order and repetition do not change:
+-- lateness, from occurred_at to arrived_at, and clock, from sent_at to received_at, else to arrived_at; milliseconds.
 -- `filled` has a bit for each field that may be empty, in the order of pipeline/health/fields.py; a new one goes behind the last.
 
 CREATE TABLE source_hours
@@ -12,26 +14,12 @@ CREATE TABLE source_hours
     _partition Int32,
     last_at    SimpleAggregateFunction(max, DateTime64(3, 'UTC')),
     minutes    AggregateFunction(groupBitmap, UInt8),
-    offsets    AggregateFunction(groupBitmap, UInt64)
+    offsets    AggregateFunction(groupBitmap, UInt64),
+    sample     AggregateFunction(groupArraySorted(16), Tuple(UInt64, Int64, Nullable(Int64)))
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (hour, source, event_type, filled, _topic, _partition)
 TTL hour + INTERVAL 70 DAY
-SETTINGS non_replicated_deduplication_window = 10000;
-
--- Of each hour the 64 touchpoints with the smallest hashes of their ids: a sample that insertion order and repetition do not change.
--- Lateness: from occurred_at to arrived_at; clock: from sent_at to received_at, else to arrived_at. Milliseconds.
-CREATE TABLE source_delays
-(
-    hour       DateTime('UTC'),
-    source     LowCardinality(String),
-    _topic     LowCardinality(String),
-    _partition Int32,
-    sample     AggregateFunction(groupArraySorted(64), Tuple(UInt64, Int64, Nullable(Int64)))
-)
-ENGINE = AggregatingMergeTree
-ORDER BY (hour, source, _topic, _partition)
-TTL hour + INTERVAL 7 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE TABLE rejected_hours
@@ -78,23 +66,14 @@ SELECT
     _partition,
     max(arrived_at) AS last_at,
     groupBitmapState(toUInt8(toMinute(arrived_at))) AS minutes,
-    groupBitmapState(toUInt64(_offset)) AS offsets
-FROM touchpoints
-GROUP BY hour, source, event_type, filled, _topic, _partition;
-
-CREATE MATERIALIZED VIEW source_delays_view TO source_delays AS
-SELECT
-    toStartOfHour(arrived_at) AS hour,
-    source,
-    _topic,
-    _partition,
-    groupArraySortedState(64)(tuple(
+    groupBitmapState(toUInt64(_offset)) AS offsets,
+    groupArraySortedState(16)(tuple(
         cityHash64(event_id),
         toUnixTimestamp64Milli(arrived_at) - toUnixTimestamp64Milli(occurred_at),
         toUnixTimestamp64Milli(ifNull(received_at, arrived_at)) - toUnixTimestamp64Milli(sent_at)
     )) AS sample
 FROM touchpoints
-GROUP BY hour, source, _topic, _partition;
+GROUP BY hour, source, event_type, filled, _topic, _partition;
 
 CREATE MATERIALIZED VIEW rejected_hours_view TO rejected_hours AS
 SELECT
@@ -107,7 +86,7 @@ SELECT
 FROM rejected
 GROUP BY hour, source, reason, _topic, _partition;
 
-INSERT INTO source_hours (hour, source, event_type, filled, _topic, _partition, last_at, minutes, offsets)
+INSERT INTO source_hours (hour, source, event_type, filled, _topic, _partition, last_at, minutes, offsets, sample)
 SELECT
     toStartOfHour(arrived_at) AS hour,
     source,
@@ -137,25 +116,15 @@ SELECT
     _partition,
     max(arrived_at) AS last_at,
     groupBitmapState(toUInt8(toMinute(arrived_at))) AS minutes,
-    groupBitmapState(toUInt64(_offset)) AS offsets
-FROM touchpoints
-WHERE arrived_at >= now() - INTERVAL 70 DAY
-GROUP BY hour, source, event_type, filled, _topic, _partition;
-
-INSERT INTO source_delays (hour, source, _topic, _partition, sample)
-SELECT
-    toStartOfHour(arrived_at) AS hour,
-    source,
-    _topic,
-    _partition,
-    groupArraySortedState(64)(tuple(
+    groupBitmapState(toUInt64(_offset)) AS offsets,
+    groupArraySortedState(16)(tuple(
         cityHash64(event_id),
         toUnixTimestamp64Milli(arrived_at) - toUnixTimestamp64Milli(occurred_at),
         toUnixTimestamp64Milli(ifNull(received_at, arrived_at)) - toUnixTimestamp64Milli(sent_at)
     )) AS sample
 FROM touchpoints
-WHERE arrived_at >= now() - INTERVAL 7 DAY
-GROUP BY hour, source, _topic, _partition;
+WHERE arrived_at >= now() - INTERVAL 70 DAY
+GROUP BY hour, source, event_type, filled, _topic, _partition;
 
 INSERT INTO rejected_hours (hour, source, reason, _topic, _partition, offsets)
 SELECT

@@ -1,5 +1,6 @@
 """The process `watch` on real servers: a source falls silent and comes back, with deaths between and a second watch."""
 
+import asyncio
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,8 +11,11 @@ import pytest
 
 from pipeline import rawlog, ready
 from pipeline.codec import Decoder
+from pipeline.config import PREFIX
 from pipeline.crash import VARIABLE, WATCH_POINTS
 from pipeline.health.fields import FIELDS
+from pipeline.serve.clickhouse import ClickHouse
+from pipeline.serve.read_sources import SourceReader, SourceReading
 from pipeline.topics import ALERTS
 from schemas.registry import FileRegistry
 from tests.harness.installation import Installation
@@ -56,10 +60,12 @@ class Place:
             assert done.returncode == 0, done.stderr
         self.began: list[subprocess.Popen[str]] = []
 
-    def watch(self, **settings: str) -> "subprocess.Popen[str]":
-        """Start a watch; without a name of its own it waits until the session of one that died has timed out."""
+    def watch(self, instance: str = "first", crash_at: str = "") -> "subprocess.Popen[str]":
+        """Start a watch; one of the same name takes up the place of one that died at once."""
         ready.forget(self.installation.settings, "watch")
-        process = self.installation.begin("run", "watch", **{"instance": "first", **settings})
+        more = {VARIABLE.removeprefix(PREFIX).lower(): crash_at} if crash_at else {}
+        log = self.installation.home.parent / "watch.out"
+        process = self.installation.begin("run", "watch", log=log, instance=instance, **more)
         self.began.append(process)
         return process
 
@@ -82,6 +88,14 @@ class Place:
     def course(self, rule: str) -> list[tuple[int, str]]:
         """Versions and states of all alerts of a rule."""
         return [(alert["version"], alert["state"]) for alert in self.alerts() if alert["rule"] == rule]
+
+    def reading(self, now_ms: int) -> SourceReading:
+        """What is read of the source."""
+        source = ClickHouse(self.installation.settings, threads=1)
+        try:
+            return asyncio.run(SourceReader(source).read(now_ms))["pbx"]
+        finally:
+            source.close()
 
     def end(self) -> None:
         """End what was started."""
@@ -109,8 +123,13 @@ def test_a_source_falls_silent_and_comes_back(place: Place) -> None:
         (1, 30240 - 28701),
         (1 | 1 << FIELDS.index("agent"), 28701),
     ], "inserted again, they count once"
+    reading = place.reading(now_s * 1000)
+    assert reading.delays is not None
+    assert (reading.delays.lateness, reading.delays.clock) == ((5000,) * 4, (1000,) * 3)
+    assert reading.delays.sampled == reading.delays.clocked > 300
+    assert sum(count.touchpoints for count in reading.facts.hours.values()) == 30240
     for point in WATCH_POINTS:
-        dying = place.watch(**{VARIABLE.removeprefix("TOUCHSTREAM_").lower(): f"watch:{point}:1"})
+        dying = place.watch(crash_at=f"watch:{point}:1")
         assert dying.wait(30) == -9, point
     # The last of them died when everything was written and it alone did not know.
     assert place.course(SILENT) == [(1, "open")]

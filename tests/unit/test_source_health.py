@@ -99,10 +99,10 @@ def test_a_long_silence_does_not_become_usual() -> None:
 
 def test_rejections_are_told_against_bound_and_past() -> None:
     this_hour = NOW // HOUR_MS * HOUR_MS
-    bad = replace(facts(), hours=facts().hours | {this_hour: HourCount(80, 60)}, rejected={this_hour: 20})
+    bad = replace(facts(), hours={**facts().hours, this_hour: HourCount(80, 60)}, rejected={this_hour: 20})
     assert told(bad) == [REJECTING]
     assert told(replace(bad, rejected={this_hour: 2})) == []
-    always = {at: 150 for at in facts().hours if at < MONDAY} | {this_hour: 20}
+    always = dict.fromkeys([at for at in facts().hours if at < MONDAY], 150) | {this_hour: 20}
     assert told(replace(bad, rejected=always)) == []
     few = Facts("pbx", None, {}, 0, {this_hour: 10})
     assert told(few) == []

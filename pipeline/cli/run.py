@@ -206,6 +206,8 @@ def _watch(chosen: Settings) -> None:
     endpoints.kafka(chosen), endpoints.clickhouse(chosen)  # better told at once than tried for ever
     # The driver logs a stack trace at every attempt; that ClickHouse is away is told once, by the watch.
     logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)
+    # While a new broker makes its topic of offsets, the client calls each attempt an error.
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
     try:
         with telemetry("watch", chosen) as own:
             ready.say(chosen, "watch", metrics=own.url)

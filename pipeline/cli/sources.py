@@ -80,10 +80,7 @@ def _show_one(one: dict[str, Any]) -> None:
         out.print(f"silent      from {one['silent_at']} on, if nothing comes")
     out.print(f"rate        {one['rate']} touchpoints in the last 60 min; usual: {usual}")
     reasons = ", ".join(f"{reason} {n}" for reason, n in one["rejected_reasons"].items())
-    out.print(
-        f"rejected    {_share(one['rejected_share'])} of {one['received']} records"
-        + (f": {reasons}" if reasons else "")
-    )
+    out.print(f"rejected    {one['rejected']} of {one['received']} records" + (f": {reasons}" if reasons else ""))
     for kind in one["kinds"]:
         out.print(f"{kind['name']:<12}{kind['touchpoints']}: {', '.join(kind['event_types'])}", markup=False)
     for words, delay in (("late", one["lateness"]), ("clock", one["clock"])):

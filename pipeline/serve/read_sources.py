@@ -1,6 +1,7 @@
 """What each source has sent, for its health: a few small tables by hour of arrival, never the touchpoints themselves.
 
-What lies weeks back is read once an hour, what changes each time. Times are milliseconds since epoch, UTC, unless they say seconds.
+What lies hours and weeks back is read every quarter of an hour, what changes each time. Times are milliseconds since epoch, UTC,
+unless they say seconds.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ REMEMBERED_MS: Final = 56 * DAY_MS
 MOST_SOURCES: Final = 1000
 """Sources beyond so many, those heard of longest ago, are left out."""
 WINDOW_S: Final = 3600
+PAST_KEPT_MS: Final = 15 * 60_000
 
 _COUNTED: Final = """
 SELECT hour, source, event_type, filled, groupBitmapMerge(offsets) AS counted, groupBitmapMergeState(minutes) AS within,
@@ -86,8 +88,9 @@ class SourceReading:
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What was read for the weeks before `until_ms`, the beginning of an hour."""
+    """What was read at `read_ms` for the weeks before `until_ms`, the beginning of an hour."""
 
+    read_ms: int
     until_ms: int
     hours: list[Row]
     rejected: list[Row]
@@ -95,7 +98,7 @@ class _Past:
 
 
 class SourceReader:
-    """Reads all sources; keeps the past for the hour that it was read in."""
+    """Reads all sources; keeps the past for a quarter of an hour: what comes in late is seen after that."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -106,9 +109,10 @@ class SourceReader:
         hour = now_ms // HOUR_MS * HOUR_MS
         # What is inserted around the full hour may arrive a little after it, so the hour before is read again each time.
         until = hour - HOUR_MS
-        if self._past is None or self._past.until_ms != until:
-            self._past = await self._read_past(until)
-        past, rows = self._past, self._source.rows
+        past = self._past
+        if past is None or past.until_ms != until or not 0 <= now_ms - past.read_ms < PAST_KEPT_MS:
+            past = self._past = await self._read_past(until, now_ms)
+        rows = self._source.rows
         span = {"since": until // 1000, "until": (now_ms + DAY_MS) // 1000}
         hours = await rows(HOURS, span)
         rejected = await rows(REJECTED, span)
@@ -119,13 +123,17 @@ class SourceReader:
         lately = await rows(LATELY, {"since": end_s - WINDOW_S, "until": end_s})
         return readings([*past.hours, *hours], [*past.rejected, *rejected], (past.mix, mix, delays, lately), until)
 
-    async def _read_past(self, until_ms: int) -> _Past:
+    async def _read_past(self, until_ms: int, now_ms: int) -> _Past:
         rows = self._source.rows
         span = {"since": (until_ms - REMEMBERED_MS) // 1000, "until": until_ms // 1000}
         day_ago = (until_ms + HOUR_MS - DAY_MS) // 1000
         weeks = {"since": day_ago - WEEKS * 7 * 86_400, "until": day_ago, "late": day_ago}
         return _Past(
-            until_ms, list(await rows(HOURS, span)), list(await rows(REJECTED, span)), list(await rows(MIX, weeks))
+            now_ms,
+            until_ms,
+            list(await rows(HOURS, span)),
+            list(await rows(REJECTED, span)),
+            list(await rows(MIX, weeks)),
         )
 
 

@@ -132,7 +132,7 @@ def judge(facts: Facts, moment: Moment, already: frozenset[str] = frozenset()) -
     found = [
         *pace,
         *_rejecting(facts, moment, already),
-        *_drifting(changed),
+        *_drifting(facts.name, changed),
     ]
     return Verdict(tuple(found), known, facts.lately, expected, lately_rejected, received, tuple(changed), silent)
 
@@ -237,11 +237,11 @@ def _received(facts: Facts, now_ms: int) -> tuple[int, int]:
     return rejected, rejected + sum(count.touchpoints for at, count in facts.hours.items() if at >= begins)
 
 
-def _drifting(changed: list[Drift]) -> list[Finding]:
+def _drifting(name: str, changed: list[Drift]) -> list[Finding]:
     if not changed:
         return []
     told = ", ".join(f"{d.field} {100 * d.share:.0f}% instead of {100 * d.expected:.0f}%" for d in changed[:3])
-    return [Finding(DRIFTING, "warning", f"fields are filled otherwise than before: {told}")]
+    return [Finding(DRIFTING, "warning", f"{name} fills fields otherwise than before: {told}")]
 
 
 def _eased(bound: float, rule: str, already: frozenset[str]) -> float:

@@ -20,6 +20,8 @@ from tests.harness.waiting import until
 
 HOST = "http://127.0.0.1"
 PERSONS = 120
+REJECTED = """INSERT INTO rejected (source_topic, source_partition, source_offset, rejected_at, stage, reason, source, _offset)
+SELECT 't', 0, number, now64(3), 'resolve', 'magic', 'web-shop', 9000 + number FROM numbers(7)"""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,8 @@ def get(api: TestClient, path: str, status: int = 200) -> Any:
 
 
 def test_sources_are_told_and_add_up(api: TestClient, data: Stored) -> None:
+    for _ in range(2):
+        data.world.client.execute(REJECTED)
     found = get(api, "/v1/sources")
     named = {one["name"]: one for one in found["sources"]}
     assert set(named) == {SOURCE_OF[t.channel] for touches in data.world.touches.values() for t in touches}
@@ -64,6 +68,8 @@ def test_sources_are_told_and_add_up(api: TestClient, data: Stored) -> None:
         assert answer["clock"]["sampled"] == 0
         assert len(answer["hours"]) == 48
     assert {field["name"] for field in answer["fields"]} == set(FIELDS)
+    rejecting = get(api, "/v1/sources/web-shop")["source"]
+    assert (rejecting["rejected"], rejecting["rejected_reasons"]) == (7, {"magic": 7})
     assert get(api, "/v1/sources/nobody", 404)["error"]["code"] == "not_found"
     described = api.get("/openapi.json").json()["paths"]
     assert {"/v1/sources", "/v1/sources/{name}"} <= set(described)

@@ -13,7 +13,7 @@ from pipeline.serve.present_sources import kinds
 from pipeline.serve.read_sources import SourceReading
 from pipeline.serve.sources_now import SourcesNow
 
-MARKS = {"silent": "silent", "slow": "refused", "flooding": "refused", "rejecting": "refused", "drifting": "refused"}
+FINE = ("fine", "new")
 
 
 class SourcesPage:
@@ -50,12 +50,16 @@ def alerts(found: tuple[Alert, ...] | None, zone: ZoneInfo, now_s: float) -> str
         return '<div class="dim">Kafka does not tell; see touchstream status</div>'
     if not found:
         return '<div class="dim">none</div>'
-    return "".join(
-        f'<div class="item"><div class="line"><span><span class="state silent"></span>{escape(a.summary)}</span>'
-        f'<span class="right">{escape(a.severity)}</span></div>'
-        f'<div class="line dim"><span>{escape(a.rule)}</span>'
-        f'<span class="right">since {text.clock(a.raised_ms / 1000, zone, now_s)}</span></div></div>'
-        for a in found
+    return "".join(_alert(alert, zone, now_s) for alert in found)
+
+
+def _alert(alert: Alert, zone: ZoneInfo, now_s: float) -> str:
+    mark = _mark(alert.rule.partition(".")[2])
+    return (
+        f'<div class="item"><div class="line"><span><span class="state {mark}"></span>{escape(alert.summary)}</span>'
+        f'<span class="right">{escape(alert.severity)}</span></div>'
+        f'<div class="line dim"><span>{escape(alert.rule)}</span>'
+        f'<span class="right">since {text.clock(alert.raised_ms / 1000, zone, now_s)}</span></div></div>'
     )
 
 
@@ -72,7 +76,7 @@ def table(now: SourcesNow, zone: ZoneInfo, now_s: float) -> str:
         ("n", "rejected"),
         ("", "kinds of data"),
     )
-    names = sorted(now.readings, key=lambda name: now.verdicts[name].state in ("fine", "new"))
+    names = sorted(now.readings, key=lambda name: now.verdicts[name].state in FINE)
     return html.table(head, [_row(now.readings[n], now.verdicts[n], zone, now_s) for n in names])
 
 
@@ -82,7 +86,7 @@ def _row(reading: SourceReading, verdict: Verdict, zone: ZoneInfo, now_s: float)
     share = text.NONE if verdict.rejected_share is None else text.share(verdict.rejected_share)
     told = "; ".join(finding.summary for finding in verdict.findings if not finding.unsure)
     return [
-        ("", f'<span class="state {MARKS.get(verdict.state, "")}"></span>{escape(reading.facts.name)}'),
+        ("", f'<span class="state {_mark(verdict.state)}"></span>{escape(reading.facts.name)}'),
         ("", f'<span title="{escape(told)}">{escape(verdict.state)}</span>'),
         ("soft", "never" if last is None else text.clock(last / 1000, zone, now_s)),
         ("n soft", text.whole(verdict.rate)),
@@ -90,3 +94,7 @@ def _row(reading: SourceReading, verdict: Verdict, zone: ZoneInfo, now_s: float)
         ("n soft", share),
         ("soft", escape(", ".join(kind.name for kind in kinds(reading)))),
     ]
+
+
+def _mark(state: str) -> str:
+    return "silent" if state == "silent" else "" if state in FINE else "refused"

@@ -157,8 +157,10 @@ def _dispersion(cells: list[list[float]], medians: list[float], by_chance: list[
     Squares of Pearson's residuals have one degree of freedom each, so their median over that of the chi-square distribution is
     the factor by which the variance exceeds that of chance (the quasi-likelihood of P. McCullagh and J. A. Nelder, "Generalized
     Linear Models", 1989, section 4.5, with the median for the mean). Residuals from the median of so few weeks are too small by
-    (weeks - 1) / weeks. Never below 1.
+    (weeks - 1) / weeks. Never below 1; and 1 where most cells have too little to tell, because the few others stand out by chance.
     """
+    if 2 * sum(usual >= _DENSE for usual in medians) < sum(usual > 0 for usual in medians):
+        return 1.0
     squares = [
         (value - usual) ** 2 / variance
         for cell, usual, variance in zip(cells, medians, by_chance, strict=True)

@@ -45,7 +45,7 @@ def test_a_steady_source_raises_no_alarm(rate: float) -> None:
 @settings(max_examples=12, deadline=None)
 @given(st.floats(0.05, 300), st.integers(0, 1000))
 def test_a_source_that_stops_is_found(rate: float, seed: int) -> None:
-    """Within 40 usual touchpoints when no more than two weeks are known, or within a quarter of an hour where more come."""
+    """Within 60 usual touchpoints when no more than two weeks are known, or within a quarter of an hour where more come."""
     times = poisson(rate, 3, seed)
     known = usual(counted(times), UTC)
     if known is None:
@@ -53,7 +53,7 @@ def test_a_source_that_stops_is_found(rate: float, seed: int) -> None:
     found = silent_at(times[-1], known, UTC)
     assert found is not None
     rate = len(times) / 3 / 168
-    assert (found - times[-1]) / HOUR_MS <= max(0.25, 40 / rate)
+    assert (found - times[-1]) / HOUR_MS <= max(0.25, 60 / rate)
     stopped = Facts("s", times[-1], counted(times))
     assert SILENT in [f.rule for f in judge(stopped, Moment(found, UTC)).findings]
     assert SILENT not in [f.rule for f in judge(stopped, Moment(found - 1, UTC)).findings]

@@ -123,14 +123,29 @@ class Settings(BaseSettings):
     metrics_port: int = Field(
         0,
         ge=0,
-        le=65531,
-        description="Port of resolve's metrics; journey, sink, probe and intake take the next ones; 0: free ones.",
+        le=65530,
+        description="Port of resolve's metrics; journey, sink, probe, intake and watch take the next ones; 0: free ones.",
     )
     watchdog_s: float = Field(
         60.0, ge=0, description="A process that has work and does none for so long ends, to be started again; 0: never."
     )
     probe_interval_s: float = Field(
         0.0, ge=0, description="Seconds between probes of the whole path; 0: none. A probe is stored and counted."
+    )
+    watch_interval_s: float = Field(
+        60.0, gt=0, le=3600, description="Seconds between two judgements of how the sources fare."
+    )
+    health_slow_share: float = Field(
+        0.5, gt=0, lt=1, description="A source is slow below this share of what is usual for the hour."
+    )
+    health_flood_factor: float = Field(
+        3.0, gt=1, description="A source floods above this multiple of what is usual for the hour."
+    )
+    health_rejected_share: float = Field(
+        0.05, gt=0, lt=1, description="A source is told for this share of rejected records, and twice its own past one."
+    )
+    health_drift_share: float = Field(
+        0.2, gt=0, le=1, description="A field drifts when the share of touchpoints that fill it changes by so much."
     )
     sink_refused_share: float = Field(
         0.5, gt=0, le=1, description="The sink stops when this share of a table's last rows was refused."

@@ -37,6 +37,7 @@ SINK_POINTS: Final = (
     "revoked",
 )
 REDRIVE_POINTS: Final = ("fenced", "sent", "noted", "committed")
+WATCH_POINTS: Final = ("fenced", "sending", "sent", "committed")
 
 
 class CrashPointMalformed(ValueError):
@@ -66,7 +67,7 @@ def crash_point(environment: Mapping[str, str]) -> CrashPoint | None:
         return None
     process, _, rest = text.partition(":")
     point, _, count = rest.partition(":")
-    known = {"sink": SINK_POINTS, "redrive": REDRIVE_POINTS}.get(process, STAGE_POINTS)
+    known = {"sink": SINK_POINTS, "redrive": REDRIVE_POINTS, "watch": WATCH_POINTS}.get(process, STAGE_POINTS)
     if point not in known or not (count.isascii() and count.isdigit() and int(count) > 0):
         raise CrashPointMalformed(
             f"{VARIABLE}={text!r} is not process:point:n; points of {process}: {', '.join(known)}"

@@ -1,9 +1,8 @@
-"""Every metric's name, with a word for the operator. `docs/metrics.md` is made from it.
+"""Every metric's name, with a word for the operator. `metrics_page.py` makes docs/metrics.md of it.
 
 Labels hold names of topics, tables, steps and codes, and never anything of a person. How a process measures itself: `meter.py`.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -260,6 +259,47 @@ INTAKE_READY: Final = Series(
     "touchstream_intake_ready", "gauge", "1 while Kafka takes what comes in.", "0: everything is answered 503."
 )
 
+WATCH_SOURCES: Final = Series(
+    "touchstream_watch_sources",
+    "gauge",
+    "Sources by how they fare: fine, new, silent, slow, flooding, rejecting, drifting.",
+    "`touchstream sources` names them.",
+    ("state",),
+)
+WATCH_ALERTS_OPEN: Final = Series(
+    "touchstream_watch_alerts_open",
+    "gauge",
+    "Open alerts, by rule.",
+    "Above 0: see `touchstream sources`.",
+    ("rule",),
+)
+WATCH_ALERTS: Final = Series(
+    "touchstream_watch_alerts",
+    "counter",
+    "Versions of alerts written, by rule and state: open, resolved, withdrawn.",
+    "An alert that opens and is resolved again and again: its bound is too near.",
+    ("rule", "state"),
+)
+WATCH_FAILURES: Final = Series(
+    "touchstream_watch_failures",
+    "counter",
+    "Rounds that came to nothing, because Kafka or ClickHouse did not answer; they are tried again.",
+    "Any growth has a line in the log; meanwhile nobody is told of a source.",
+)
+WATCH_ROUND_SECONDS: Final = Series(
+    "touchstream_watch_round_seconds",
+    "histogram",
+    "Time of one round: reading, judging, writing.",
+    "It nears `watch_interval_s`: ClickHouse is busy.",
+    buckets=SLOW,
+)
+WATCH_LEADING: Final = Series(
+    "touchstream_watch_leading",
+    "gauge",
+    "1 for the process that writes the alerts; others stand by.",
+    "Its sum over all processes is not 1 for minutes: nobody watches.",
+)
+
 BY_PROCESS: Final[dict[str, tuple[Series, ...]]] = {
     "resolve, journey and sink": (LAG_RECORDS, LAG_SECONDS),
     "resolve and journey": (
@@ -292,6 +332,14 @@ BY_PROCESS: Final[dict[str, tuple[Series, ...]]] = {
         INTAKE_STOPPED,
         INTAKE_READY,
     ),
+    "watch": (
+        WATCH_SOURCES,
+        WATCH_ALERTS_OPEN,
+        WATCH_ALERTS,
+        WATCH_FAILURES,
+        WATCH_ROUND_SECONDS,
+        WATCH_LEADING,
+    ),
     "serve": (
         SERVE_WAITING,
         SERVE_RESTARTS,
@@ -304,31 +352,3 @@ BY_PROCESS: Final[dict[str, tuple[Series, ...]]] = {
         SERVE_WATCHERS,
     ),
 }
-
-
-def as_markdown() -> str:
-    """The page of metrics."""
-    parts = "\n".join(f"\n## {process}\n{_table(series)}" for process, series in BY_PROCESS.items())
-    return f"""# Metrics
-
-Every process offers `/metrics` for Prometheus and `/healthz` on 127.0.0.1; `touchstream status --json` says where, `up` writes it
-to `run/prometheus.json` in the home as targets for Prometheus' `file_sd_configs`, with the label `process`
-([`deploy/prometheus`](../deploy/prometheus)). `TOUCHSTREAM_METRICS_PORT` sets the ports: resolve takes it, journey the next one,
-then the sink, the probe and the intake; 0 means free ones. `serve` has its own under the board's address.
-
-Times are in seconds, sizes in bytes. A histogram is scraped as `_bucket`, `_sum` and `_count`. Labels hold names of topics, tables,
-steps and codes, and never anything of a person. Each process adds Prometheus' usual `process_*` series of itself.
-{parts}
-
-## End to end
-`touchstream_sink_queryable_seconds` measures real traffic. A probe measures also when there is none: `touchstream up --probe` (or
-`TOUCHSTREAM_PROBE_INTERVAL_S=10`) sends a touchpoint of the installation's own every ten seconds and waits until it can be queried.
-It goes the way of every touchpoint, because a way of its own would measure something else. So it is stored and counted like one:
-source `touchstream`, type `probe.sent`, channel `other`, one person with the identifier `probe:installation`. That is why it is off
-unless you ask for it.
-"""
-
-
-def _table(series: Iterable[Series]) -> str:
-    rows = "\n".join(f"| `{one.shown}` | {one.kind} | {one.meaning} | {one.watch} |" for one in series)
-    return f"| series | kind | what it says | when to look |\n| --- | --- | --- | --- |\n{rows}"

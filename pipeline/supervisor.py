@@ -27,7 +27,7 @@ from pipeline.topics_admin import Difference
 from sinks import migrations
 from sinks.clickhouse import ClickHouse, Refused, Unavailable
 
-STAGES: Final = ("resolve", "journey", "sink", "serve", "intake")
+STAGES: Final = ("resolve", "journey", "sink", "serve", "intake", "watch")
 TICK_S: Final = 0.1
 LOCK_TRIES: Final = 3
 STOP_TIMEOUT_S: Final = 15.0

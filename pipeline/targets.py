@@ -10,7 +10,7 @@ from pipeline import ready
 from pipeline.config import Settings
 
 # In the order of their ports, when these are set.
-PROCESSES: Final = ("resolve", "journey", "sink", "probe", "intake")
+PROCESSES: Final = ("resolve", "journey", "sink", "probe", "intake", "watch")
 SERVE: Final = "serve"
 
 

@@ -47,7 +47,7 @@ def telemetry(name: str, settings: Settings) -> Iterator[Telemetry]:
     meter: Meter = NoMeter()
     if name == "sink":
         meter = SinkMeter(registry, signs)
-    elif name not in ("probe", "intake"):
+    elif name not in ("probe", "intake", "watch"):
         meter = StageMeter(registry, signs, verdicts=name == "resolve")
     port = settings.metrics_port + PROCESSES.index(name) if settings.metrics_port else 0
     exposition = Exposition(registry, settings.metrics_host, port)

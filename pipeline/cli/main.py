@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "simulate": ("pipeline.cli.simulate", "Produce simulated touchpoints on all channels."),
     "keys": ("pipeline.cli.keys", "Say who may send touchpoints over HTTP."),
     "customer": ("pipeline.cli.customer", "Show what is known of a customer."),
+    "sources": ("pipeline.cli.sources", "Show how each source fares, and open alerts about them."),
     "rejected": ("pipeline.cli.rejected", "Show rejected records, and send them again when the fault is mended."),
     "reconcile": ("pipeline.cli.reconcile", "Account for every record: stored, rejected or duplicate."),
     "recompute": ("pipeline.cli.recompute", "Compute everything again from the raw topics and compare."),

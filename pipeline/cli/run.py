@@ -1,5 +1,6 @@
 """`touchstream run NAME`: one process in the foreground, as the supervisor or a container starts it."""
 
+import logging
 import os
 import signal
 import threading
@@ -27,6 +28,7 @@ class Process(StrEnum):
     serve = "serve"
     probe = "probe"
     intake = "intake"
+    watch = "watch"
 
 
 def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None:
@@ -43,6 +45,7 @@ def run(name: Annotated[Process, typer.Argument(help="Which process.")]) -> None
         Process.serve: _serve,
         Process.probe: _probe,
         Process.intake: _intake,
+        Process.watch: _watch,
     }
     try:
         crash.arm(os.environ)
@@ -154,8 +157,11 @@ def _probe(chosen: Settings) -> None:
 
 def _serve(chosen: Settings) -> None:
     from pipeline import lag, supervisor
+    from pipeline.health.alerts import Alert
     from pipeline.http_server import CannotListen
     from pipeline.serve.run import run as run_serve
+    from pipeline.watch import alert_log
+    from schemas.registry import RegistryUnavailable
 
     def behind() -> dict[str, int] | None:
         try:
@@ -167,8 +173,14 @@ def _serve(chosen: Settings) -> None:
         running = supervisor.status(chosen) or {"processes": []}
         return {one["name"]: one["restarts"] for one in running["processes"]}
 
+    def alerts() -> dict[str, Alert] | None:
+        try:
+            return alert_log.read(chosen)
+        except (alert_log.AlertsUnavailable, endpoints.NotRunning, RegistryUnavailable):
+            return None
+
     try:
-        run_serve(chosen, behind, restarts)
+        run_serve(chosen, behind, restarts, alerts)
     except CannotListen as error:
         fail(str(error), EX_UNAVAILABLE)
 
@@ -181,6 +193,26 @@ def _intake(chosen: Settings) -> None:
     try:
         run_intake(chosen)
     except (CannotListen, RegistryUnavailable) as error:
+        fail(str(error), EX_UNAVAILABLE)
+    except SchemaUnknown as error:
+        fail(str(error), EX_CONFIG)
+
+
+def _watch(chosen: Settings) -> None:
+    from pipeline.telemetry import telemetry
+    from pipeline.watch.run import run as run_watch
+    from schemas.registry import RegistryUnavailable, SchemaUnknown
+
+    endpoints.kafka(chosen), endpoints.clickhouse(chosen)  # better told at once than tried for ever
+    # The driver logs a stack trace at every attempt; that ClickHouse is away is told once, by the watch.
+    logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)
+    # While a new broker makes its topic of offsets, the client calls each attempt an error.
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
+    try:
+        with telemetry("watch", chosen) as own:
+            ready.say(chosen, "watch", metrics=own.url)
+            run_watch(chosen, own.registry)
+    except RegistryUnavailable as error:
         fail(str(error), EX_UNAVAILABLE)
     except SchemaUnknown as error:
         fail(str(error), EX_CONFIG)

@@ -16,6 +16,7 @@ from pipeline.serve.hub import Hub
 from pipeline.serve.identify import LONGEST, meaning
 from pipeline.serve.metrics import Metrics
 from pipeline.serve.periods import PERIODS
+from pipeline.serve.sources_now import SourceDesk
 
 READY_S = 15.0
 
@@ -30,6 +31,7 @@ class Context:
     keyring: Keyring
     hub: Hub
     metrics: Metrics
+    desk: SourceDesk
 
 
 def context(request: Request) -> Context:

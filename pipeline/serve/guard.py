@@ -36,7 +36,8 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 KNOWN: Final = re.compile(
-    r"/(v1/.*|registry/.*|healthz|readyz|metrics|openapi\.json|assets/.*|favicon\.ico|_nicegui.*|customers?|customer/[^/]*|rejected)?"
+    r"/(v1/.*|registry/.*|healthz|readyz|metrics|openapi\.json|assets/.*|favicon\.ico|_nicegui.*|sources|customers?|customer/[^/]*"
+    r"|rejected)?"
 )
 
 

@@ -4,19 +4,18 @@ import random
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 from clickhouse_driver import Client
 
 from pipeline.keys import Keyring, person_of
+from sinks import migrations
 
 SECRET: Final = "board-data-secret-0001"
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 SESSION_GAP_MS: Final = 30 * 60_000
 JOURNEY_GAP_MS: Final = 72 * HOUR_MS
-DDL: Final = sorted((Path(__file__).parents[2] / "sinks" / "tables").glob("*.sql"))
 
 SOURCE_OF: Final = {
     "web": "web-shop",
@@ -307,8 +306,8 @@ class World:
 
 def create_tables(client: Client) -> None:
     """Make the pipeline's own tables in the client's database."""
-    for statement in "".join(path.read_text() for path in DDL).split(";"):
-        if statement.strip():
+    for migration in migrations.listed():
+        for statement in migration.statements():
             client.execute(statement)
 
 

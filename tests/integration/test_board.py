@@ -156,6 +156,14 @@ def test_a_customer_is_found_without_leaving_a_trace_in_the_address(
         assert email not in seen.page.content()
 
 
+def test_sources_are_listed_with_their_state(browser: Browser, server: Serving, data: Stored) -> None:
+    with opened(browser, f"{server.url}/sources") as seen:
+        until(lambda: "pbx-north" in seen.text(".scrolls"), 20, "the sources")
+        assert "new" in seen.text(".scrolls")
+        assert "Kafka does not tell" in seen.text("section:has(h2:has-text('Open alerts'))")
+        assert seen.page.locator('nav a[aria-current="page"]').inner_text() == "Sources"
+
+
 def test_an_unknown_customer_is_told(browser: Browser, server: Serving) -> None:
     with opened(browser, f"{server.url}/customer/p_00000000000000000000") as seen:
         until(lambda: seen.page.is_visible("text=Nobody is known by this name"), 20, "that nobody is known")

@@ -29,7 +29,7 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 def test_a_probe_goes_the_whole_way_and_what_went_it_adds_up(probed: Installation) -> None:
     addresses = probed.told("status")["metrics"]
-    assert set(addresses) == {"resolve", "journey", "sink", "probe", "serve", "intake"}
+    assert set(addresses) == {"resolve", "journey", "sink", "probe", "serve", "intake", "watch"}
     seen = ("touchstream_probes_total", "visible")
     until(lambda: scraped(addresses["probe"]).get(seen, 0) >= 3, 30, "three probes are seen")
     probes = scraped(addresses["probe"])

@@ -16,7 +16,7 @@ from tests.harness.installation import Installation, Maker, alive
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
-NAMES = ["kafka", "clickhouse", "resolve", "journey", "sink", "serve", "intake"]
+NAMES = ["kafka", "clickhouse", "resolve", "journey", "sink", "serve", "intake", "watch"]
 SERVERS = {"kafka", "clickhouse"}
 
 

@@ -11,12 +11,17 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
+from pipeline.health.fields import FIELDS
 from pipeline.serve.app import create_api
+from pipeline.serve.present import iso
+from tests.harness.board_data import SOURCE_OF
 from tests.harness.board_server import Stored, stored
 from tests.harness.waiting import until
 
 HOST = "http://127.0.0.1"
 PERSONS = 120
+REJECTED = """INSERT INTO rejected (source_topic, source_partition, source_offset, rejected_at, stage, reason, source, _offset)
+SELECT 't', 0, number, now64(3), 'resolve', 'magic', 'web-shop', 9000 + number FROM numbers(7)"""
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,31 @@ def get(api: TestClient, path: str, status: int = 200) -> Any:
     answer = api.get(path)
     assert answer.status_code == status, answer.text
     return answer.json()
+
+
+def test_sources_are_told_and_add_up(api: TestClient, data: Stored) -> None:
+    for _ in range(2):
+        data.world.client.execute(REJECTED)
+    found = get(api, "/v1/sources")
+    named = {one["name"]: one for one in found["sources"]}
+    assert set(named) == {SOURCE_OF[t.channel] for touches in data.world.touches.values() for t in touches}
+    assert found["alerts"] is None, "no Kafka here"
+    for name, short in named.items():
+        answer = get(api, f"/v1/sources/{name}")["source"]
+        assert {key: answer[key] for key in short} == short
+        touches = [t for touches in data.world.touches.values() for t in touches if SOURCE_OF[t.channel] == name]
+        assert sum(kind["touchpoints"] for kind in answer["kinds"]) == len(touches)
+        assert short["state"] == "new"
+        assert short["last_event"] == iso(max(t.arrived for t in touches))
+        assert answer["lateness"]["p50"] >= 0
+        assert answer["clock"]["sampled"] == 0
+        assert len(answer["hours"]) == 48
+    assert {field["name"] for field in answer["fields"]} == set(FIELDS)
+    rejecting = get(api, "/v1/sources/web-shop")["source"]
+    assert (rejecting["rejected"], rejecting["rejected_reasons"]) == (7, {"magic": 7})
+    assert get(api, "/v1/sources/nobody", 404)["error"]["code"] == "not_found"
+    described = api.get("/openapi.json").json()["paths"]
+    assert {"/v1/sources", "/v1/sources/{name}"} <= set(described)
 
 
 def test_every_name_of_a_person_leads_to_the_same_answer(api: TestClient, data: Stored) -> None:
@@ -212,7 +242,11 @@ def test_the_openapi_document_is_whole_and_nothing_else_is_served(api: TestClien
     document = get(api, "/openapi.json")
     ours = {path for path in document["paths"] if not path.startswith("/registry/")}
     rejected = {"/v1/rejected", "/v1/rejected/{place}", "/v1/rejected/redrive"}
-    assert {"/v1/customers/{identifier}", "/v1/scores", "/healthz", "/readyz", "/metrics", *rejected} == ours
+    assert ours == {
+        *("/v1/customers/{identifier}", "/v1/scores", "/v1/sources", "/v1/sources/{name}"),
+        *("/healthz", "/readyz", "/metrics"),
+        *rejected,
+    }
     assert "examples" in json.dumps(document)
     assert api.get("/docs").status_code == 404
 

@@ -27,6 +27,7 @@ KAFKA = {
     "pipeline/topics_admin.py",
     "processors/changelog.py",
     "processors/transaction.py",
+    "pipeline/watch/alert_log.py",
     "sinks/consumer.py",
     "sinks/fetched.py",
     "sinks/rejects.py",
@@ -89,6 +90,7 @@ PURE = {
             "verdicts",
         )
     ),
+    *(f"pipeline/health/{name}.py" for name in ("alerts", "drift", "fields", "judge", "usual")),
     "processors/rejects.py",
     "processors/rekey.py",
     "processors/skew.py",

@@ -110,14 +110,14 @@ def test_the_first_to_come_is_the_one_that_counts() -> None:
     """Until it fails, or so many others have come that it is forgotten."""
     recent: Recent[object] = Recent(most=2)
     first, second = object(), object()
-    assert recent.claim(("web", "1"), first) is None
-    assert recent.claim(("web", "1"), second) is first
-    assert recent.claim(("app", "1"), second) is None
-    recent.forget(("web", "1"), second)
-    assert recent.claim(("web", "1"), second) is first
-    recent.forget(("web", "1"), first)
-    assert recent.claim(("web", "1"), second) is None
-    assert recent.claim(("web", "2"), second) is None
-    assert recent.claim(("web", "3"), second) is None
+    assert recent.claim(("web", b"1"), first) is None
+    assert recent.claim(("web", b"1"), second) is first
+    assert recent.claim(("app", b"1"), second) is None
+    recent.forget(("web", b"1"), second)
+    assert recent.claim(("web", b"1"), second) is first
+    recent.forget(("web", b"1"), first)
+    assert recent.claim(("web", b"1"), second) is None
+    assert recent.claim(("web", b"2"), second) is None
+    assert recent.claim(("web", b"3"), second) is None
     assert len(recent) == 2
-    assert recent.claim(("web", "1"), first) is None
+    assert recent.claim(("web", b"1"), first) is None

@@ -25,7 +25,7 @@ ASSETS: Final = Path(__file__).with_name("assets")
 VERSION: Final = blake2b(
     b"".join(path.read_bytes() for path in sorted(ASSETS.iterdir()) if path.is_file()), digest_size=6
 ).hexdigest()
-PAGES: Final = (("Now", "/"), ("Customers", "/customers"), ("Rejected", "/rejected"))
+PAGES: Final = (("Now", "/"), ("Customers", "/customers"), ("Sources", "/sources"), ("Rejected", "/rejected"))
 WITH_PERIOD: Final = ("now", "rejected")
 TICK_S: Final = 0.5
 

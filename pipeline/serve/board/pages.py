@@ -12,6 +12,7 @@ from pipeline.serve.board.customers import customers_page
 from pipeline.serve.board.layout import ASSETS, Shared, view_of
 from pipeline.serve.board.now import NowPage
 from pipeline.serve.board.rejected import RejectedPage
+from pipeline.serve.board.sources import SourcesPage
 
 
 def attach(app: FastAPI, shared: Shared) -> None:
@@ -38,6 +39,14 @@ def attach(app: FastAPI, shared: Shared) -> None:
     async def rejected(request: Request) -> None:
         _watch(context, None)
         await RejectedPage(shared, view_of(request), request.query_params).fill()
+
+    @ui.page("/sources", title="Sources · touchstream")
+    def sources(request: Request) -> None:
+        _watch(context, None)
+        stack = ExitStack()
+        stack.enter_context(context.desk.watched())
+        ui.context.client.on_delete(stack.close)
+        SourcesPage(shared, view_of(request))
 
     app.mount("/assets", StaticFiles(directory=ASSETS))
     ui.run_with(

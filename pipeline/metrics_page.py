@@ -1,8 +1,63 @@
-"""The page docs/metrics.md, made from the table of series."""
+"""Which process offers which series, and the page docs/metrics.md, which is made from that."""
 
 from collections.abc import Iterable
+from typing import Final
 
-from pipeline.metrics import BY_PROCESS, Series
+from pipeline import metrics
+from pipeline.metrics import Series
+
+BY_PROCESS: Final[dict[str, tuple[Series, ...]]] = {
+    "resolve, journey and sink": (metrics.LAG_RECORDS, metrics.LAG_SECONDS),
+    "resolve and journey": (
+        metrics.STAGE_RECORDS,
+        metrics.STAGE_TRANSACTIONS,
+        metrics.STAGE_STEP_SECONDS,
+        metrics.STAGE_RETRIES,
+        metrics.STAGE_OPEN_LANES,
+        metrics.STAGE_STOPPED,
+        metrics.STAGE_STATE_ITEMS,
+        metrics.STAGE_STATE_BYTES,
+        metrics.STAGE_RESTORED_RECORDS,
+        metrics.STAGE_RESTORE_SECONDS,
+    ),
+    "resolve": (metrics.VERDICTS,),
+    "sink": (
+        metrics.SINK_ROWS,
+        metrics.SINK_INSERT_SECONDS,
+        metrics.SINK_FAILURES,
+        metrics.SINK_BACKING_OFF,
+        metrics.SINK_ROWS_REJECTED,
+        metrics.SINK_QUERYABLE_SECONDS,
+    ),
+    "probe": (metrics.PROBE_SECONDS, metrics.PROBES),
+    "intake": (
+        metrics.INTAKE_EVENTS,
+        metrics.INTAKE_REQUESTS,
+        metrics.INTAKE_REQUEST_SECONDS,
+        metrics.INTAKE_WAITING_BYTES,
+        metrics.INTAKE_STOPPED,
+        metrics.INTAKE_READY,
+    ),
+    "watch": (
+        metrics.WATCH_SOURCES,
+        metrics.WATCH_ALERTS_OPEN,
+        metrics.WATCH_ALERTS,
+        metrics.WATCH_FAILURES,
+        metrics.WATCH_ROUND_SECONDS,
+        metrics.WATCH_LEADING,
+    ),
+    "serve": (
+        metrics.SERVE_WAITING,
+        metrics.SERVE_RESTARTS,
+        metrics.SERVE_FRESHNESS,
+        metrics.SERVE_SILENCE,
+        metrics.SERVE_POLL_SECONDS,
+        metrics.SERVE_POLL_ERRORS,
+        metrics.SERVE_REQUESTS,
+        metrics.SERVE_REQUEST_SECONDS,
+        metrics.SERVE_WATCHERS,
+    ),
+}
 
 
 def as_markdown() -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline.metrics import BY_PROCESS
+from pipeline.metrics_page import BY_PROCESS
 from tests.harness.installation import Installation, Maker
 from tests.harness.scraping import fetched, scraped
 from tests.harness.waiting import until

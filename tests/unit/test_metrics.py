@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.metrics import BY_PROCESS
-from pipeline.metrics_page import as_markdown
+from pipeline.metrics_page import BY_PROCESS, as_markdown
 
 DOCS = Path(__file__).parents[2] / "docs"
 EVERY = [one for series in BY_PROCESS.values() for one in series]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
-from pipeline.metrics import BY_PROCESS
+from pipeline.metrics_page import BY_PROCESS
 from pipeline.targets import PROCESSES
 
 ROOT: Final = Path(__file__).parents[2]

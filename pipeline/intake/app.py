@@ -28,6 +28,7 @@ from pipeline.intake.mapped import Mapped
 from pipeline.intake.metrics import IntakeMetrics
 from pipeline.intake.outbox import NotDurable, Outbox
 from pipeline.intake.requests import ClientDisconnect, Refusal, body_of, key_of
+from pipeline.intake.room import Room
 from pipeline.intake.shape import shape_of
 from pipeline.intake.sources import Alerts, Sources
 from pipeline.intake.verdicts import Fault, FaultAnswer, Verdict, answer
@@ -55,6 +56,7 @@ class Context:
     admission: Admission
     metrics: IntakeMetrics
     sources: Sources
+    room: Room
     now: Callable[[], int]
     clock: Callable[[], float]
     secret: bytes
@@ -92,6 +94,7 @@ def create_app(settings: Settings, bootstrap: str, registry: CollectorRegistry) 
         admission_of(settings, schemas),
         metrics,
         Sources(bounds, alerts, metrics, time.monotonic),
+        Room(2 * settings.intake_body_bytes),
         _now,
         time.monotonic,
         installation_secret(settings),
@@ -151,7 +154,8 @@ class Touchpoints:
         form = self._form(request, key)
         self._context.sources.let_in(key)
         body = await body_of(request, self._context.settings.intake_body_bytes)
-        verdicts = await self._stored(body, form, key)
+        with self._context.room.of(len(body)):
+            verdicts = await self._stored(body, form, key)
         await self._context.sources.answered(key, verdicts)
         told = answer(verdicts)
         status = 202 if told.accepted or told.duplicate or not verdicts else 422

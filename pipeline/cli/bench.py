@@ -30,6 +30,7 @@ class Workload(StrEnum):
     restore = "restore"
     state = "state"
     failover = "failover"
+    flood = "flood"
     hotkey = "hotkey"
     guarantees = "guarantees"
     all = "all"
@@ -69,8 +70,8 @@ def bench(
     """Measure touchstream on this machine.
 
     core: the stages' own work, in process. peers: the reference job beside Faust, Quix Streams, Bytewax and Kafka Streams, equal
-    answers first. journey, path, sink, pipeline, restore (and state, the same), failover, hotkey, guarantees: one by one. all:
-    everything but core. Raw results go to --out; tests/bench/README.md says what each figure means.
+    answers first. journey, path, sink, pipeline, flood, restore (and state, the same), failover, hotkey, guarantees: one by one.
+    all: everything but core. Raw results go to --out; tests/bench/README.md says what each figure means.
 
     Examples: touchstream bench  ·  touchstream bench peers --quick  ·  touchstream bench pipeline --rate 5000 --seconds 30
     """

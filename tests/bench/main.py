@@ -24,6 +24,7 @@ WORKLOADS: Final[dict[str, Callable[[Bench], None]]] = {
     "path": stages.path,
     "sink": sink.run,
     "pipeline": pipeline.run,
+    "flood": pipeline.flood,
     "restore": restore.run,
     "state": restore.run,
     "failover": failover.run,
@@ -31,7 +32,7 @@ WORKLOADS: Final[dict[str, Callable[[Bench], None]]] = {
     "guarantees": stages.guarantees,
 }
 # `peers` holds journey and path, and restore tells the state's size.
-ALL: Final = ("peers", "sink", "pipeline", "restore", "failover", "hotkey", "guarantees")
+ALL: Final = ("peers", "sink", "pipeline", "flood", "restore", "failover", "hotkey", "guarantees")
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:

@@ -98,6 +98,16 @@ def piped(runs: list[Run]) -> str:
     return said + (f"\nHighest rate tried with flat latency: {highest[-1]:,.0f} records a second.\n" if highest else "")
 
 
+def flooded(runs: list[Run]) -> str:
+    """How long others wait while one identifier sends much of everything."""
+    rows = [
+        [system, f"{mine[0]['rate']:,.0f}".replace(",", " "), str(len(mine))]
+        + [figure((run[name] for run in mine), 3) for name in ("p50_s", "p99_s", "p99.9_s")]
+        for (system,), mine in grouped(runs, "system").items()
+    ]
+    return "\n" + table(["sent", "a second", "rounds", "others' p50 s", "p99 s", "p99.9 s"], rows)
+
+
 def restored(runs: list[Run]) -> str:
     """Restarts, and the size of state."""
     rows = [
@@ -132,7 +142,14 @@ def failed_over(runs: list[Run]) -> str:
     return "\n" + table(["", "seconds until the tables go on"], rows)
 
 
-SECTIONS: Final = {"sink": sunk, "pipeline": piped, "restore": restored, "state": restored, "failover": failed_over}
+SECTIONS: Final = {
+    "sink": sunk,
+    "pipeline": piped,
+    "flood": flooded,
+    "restore": restored,
+    "state": restored,
+    "failover": failed_over,
+}
 
 
 def written(files: list[dict[str, Any]]) -> str:

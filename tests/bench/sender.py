@@ -1,6 +1,7 @@
 """Sends touchpoints at a given rate, whether the pipeline keeps up or not: an open loop. A process of its own.
 
-`python -m tests.bench.sender RATE SECONDS RUN SEED` prints a line of JSON: when it began, how many it sent, how far it fell behind.
+`python -m tests.bench.sender RATE SECONDS RUN SEED HOT` prints a line of JSON: when it began, how many it
+sent, how far it fell behind.
 """
 
 import asyncio
@@ -24,18 +25,21 @@ from tests.bench.inputs import Wanted, cumulated, touchpoints
 
 TEMPLATES: Final = 5000
 PERSONS: Final = 50_000
+HOT: Final = "hot"
 LEAD_S: Final = 0.5
 TICK_S: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to send: records a second, for how many seconds, under which name of the run, by which seed."""
+    """What to send: records a second, for how many seconds, under which name of the run, by which seed; `hot` is the share of one
+    identifier."""
 
     rate: float
     seconds: float
     run: str
     seed: int
+    hot: float = 0.0
 
 
 class Maker:
@@ -59,7 +63,8 @@ class Maker:
             name = f"probe-{index // self._every % probes.PROBE_PERSONS}"
             event_id = probes.probe_id(self._order.run, at, index)
         else:
-            name = f"S{bisect.bisect_left(self._shares, self._random.random()):08d}"
+            is_hot = self._random.random() < self._order.hot
+            name = HOT if is_hot else f"S{bisect.bisect_left(self._shares, self._random.random()):08d}"
             event_id = f"load-{self._order.run}-{index:x}"
         key = self._cell("customer", name).encode()
         value = probes.filled(self._head, template, event_id, name, at)
@@ -97,5 +102,5 @@ async def send(settings: Settings, order: Order) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    asked = Order(float(sys.argv[1]), float(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    asked = Order(float(sys.argv[1]), float(sys.argv[2]), sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))
     sys.stdout.write(json.dumps(asyncio.run(send(load(), asked))) + "\n")

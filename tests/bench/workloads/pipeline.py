@@ -33,6 +33,7 @@ MOST_DRAIN_S: Final = 3.0
 HIGHEST_RATE: Final = 64_000.0
 MOST_BEHIND_S: Final = 1.0
 # A burst before anything is measured: classes loaded, tables with parts, lanes open.
+HOT_SHARE: Final = 0.3
 WARM_UP: Final = (500.0, 5.0)
 SEEN_SQL: Final = (
     "SELECT event_id FROM touchpoints WHERE cell IN %(cells)s"
@@ -80,9 +81,11 @@ def installation(home: Path) -> Iterator[Settings]:
         subprocess.run(broker.touchstream("down"), env=environment, capture_output=True, check=False)
 
 
-def sending(settings: Settings, rate: float, seconds: float, run: tuple[str, int]) -> "subprocess.Popen[str]":
-    """A process that sends touchpoints at a rate; `run` is the run's name and seed."""
-    arguments = [str(rate), str(seconds), *map(str, run)]
+def sending(
+    settings: Settings, rate: float, seconds: float, run: tuple[str, int], hot: float = 0.0
+) -> "subprocess.Popen[str]":
+    """A process that sends touchpoints at a rate, a share `hot` of them of one identifier; `run` is the run's name and seed."""
+    arguments = [str(rate), str(seconds), *map(str, run), str(hot)]
     return subprocess.Popen(
         [sys.executable, "-m", "tests.bench.sender", *arguments],
         env=broker.environment(settings.home),
@@ -91,13 +94,26 @@ def sending(settings: Settings, rate: float, seconds: float, run: tuple[str, int
     )
 
 
-def trial(bench: Bench, settings: Settings, rate: float, seconds: float) -> dict[str, Any]:
+def flood(bench: Bench) -> None:
+    """Latency of everybody else while one identifier sends a share of all, beside that without; in turns."""
+    home = bench.options.out / f"flood-{time.time_ns()}"
+    with installation(home) as settings:
+        bench.say("the whole of touchstream runs; warming up")
+        trial(bench, settings, *WARM_UP)
+        for number in range(bench.options.rounds):
+            for hot in (0.0, HOT_SHARE):
+                found = trial(bench, settings, bench.options.rate, bench.options.seconds, hot)
+                name = f"{round(100 * hot)}% of one identifier"
+                bench.record("flood", {**found, "system": name, "hot": hot, "round": number + 1})
+
+
+def trial(bench: Bench, settings: Settings, rate: float, seconds: float, hot: float = 0.0) -> dict[str, Any]:
     """One trial: latencies of its probes, whether they stayed flat, and processor time by process."""
     name, before = uuid.uuid4().hex[:8], load()
     status = supervisor.status(settings) or {"processes": []}
     pids = {one["name"]: int(one["pid"]) for one in status["processes"] if one["pid"]}
     meters = {process: Meter([pid]) for process, pid in pids.items() if tree(pid)}
-    sender = sending(settings, rate, seconds, (name, bench.options.seed))
+    sender = sending(settings, rate, seconds, (name, bench.options.seed), hot)
     for meter in meters.values():
         meter.__enter__()
     try:

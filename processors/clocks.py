@@ -16,6 +16,8 @@ from processors.store import Store
 SLOTS: Final = 1 << 15
 DEVICE_BYTES: Final = 10
 IDLE_MS: Final = 86_400_000
+# A clock whose battery is flat says 1970. What is farther off is no clock, and its sums would not fit into 64 bits.
+MOST_BEHIND_MS: Final = 100 * 366 * 86_400_000
 SOME: Final = b"some"
 MARK: Final = "s"
 """Stands in the place of an hour in the keys of these, so that they are told apart from chunks of event ids."""
@@ -38,7 +40,7 @@ class Clocks:
         if sent_at is None or received_at is None:
             return int(occurred_at)
         behind = received_at - sent_at
-        if abs(behind) <= TOLERANCE_MS and not self._any_wrong():
+        if abs(behind) > MOST_BEHIND_MS or (abs(behind) <= TOLERANCE_MS and not self._any_wrong()):
             return int(occurred_at)
         device = _device(record)
         key = self._prefix + b"%d" % (int.from_bytes(device[:4], "big") % SLOTS)

@@ -155,6 +155,23 @@ def test_the_stage_corrects_and_keeps_what_was_told() -> None:
     assert [one["person"] for one in expected] == [expected[0]["person"]] * len(expected)
 
 
+ANY_TIME = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.sampled_from([0, 2**63 - 1, -(2**63), NOW]))
+
+
+@given(
+    times=st.lists(
+        st.tuples(st.integers(NOW - HOUR, NOW + HOUR), ANY_TIME, ANY_TIME, st.integers(0, 2**62)), max_size=12
+    )
+)
+def test_no_time_that_can_be_written_stops_the_stage(times: list[tuple[int, Any, Any, int]]) -> None:
+    """However far off: it is no clock then."""
+    clocks = Clocks("cx.t", Store())
+    for n, (occurred_at, sent_at, received_at, arrived_at) in enumerate(times):
+        record = sent(n, occurred_at=occurred_at, sent_at=sent_at, received_at=received_at)
+        found = clocks.corrected(record, arrived_at)
+        assert -(2**63) <= found < 2**63
+
+
 def test_made_up_devices_take_no_more_room_than_there_is() -> None:
     """And do not push out one that was there within the day."""
     store = Store()

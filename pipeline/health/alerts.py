@@ -40,8 +40,8 @@ class Alert:
 
     @property
     def subject(self) -> str:
-        """What it is about."""
-        return self.alert_id.split("/", 2)[2]
+        """What it is about; of an alert whose id somebody else has made, that id."""
+        return self.alert_id.split("/", 2)[-1]
 
     def record(self) -> dict[str, Any]:
         """The record of schemas/alert."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.breaker import Bounds, Breaker
-from pipeline.codec import Encoder, Record
+from pipeline.codec import Encoder
 from pipeline.events import Out
+from pipeline.health.alerts import Alert, alert_id
 from pipeline.intake.keys import Key
 from pipeline.intake.metrics import IntakeMetrics
 from pipeline.intake.outbox import NotDurable, Outbox
@@ -30,23 +31,24 @@ class Alerts:
 
     async def tell(self, source: str, opened_at: int, *, stopped: bool) -> None:
         """Open the alert, or resolve it. When Kafka does not take it, the log alone has it."""
-        record: Record = {
-            "alert_id": f"{RULE}:{source}:{opened_at}",
-            "person": None,
-            "version": self.now(),
-            "cause": "touchpoint",
-            "retracted": False,
-            "rule": RULE,
-            "severity": "critical",
-            "state": "open" if stopped else "resolved",
-            "raised_at": opened_at,
-            "summary": f"nearly everything that {source} sends is rejected: it is not taken until that is mended",
-            "evidence": [],
-        }
+        alert = told(source, opened_at, self.now(), stopped=stopped)
         try:
-            await self.outbox.put([Out(self.topic, f"source:{source}".encode(), self.encoder.encode(record))])
+            await self.outbox.put([Out(self.topic, source.encode(), self.encoder.encode(alert.record()))])
         except NotDurable as error:
             logger.warning("the alert about %s is not on Kafka: %s", source, error)
+
+
+def told(source: str, opened_at: int, now: int, *, stopped: bool) -> Alert:
+    """The alert about a source that was stopped at `opened_at`, or is taken again; milliseconds since epoch, UTC."""
+    return Alert(
+        alert_id(RULE, source, opened_at),
+        now,
+        RULE,
+        "critical",
+        "open" if stopped else "resolved",
+        opened_at,
+        f"nearly everything that {source} sends is rejected: it is not taken until that is mended",
+    )
 
 
 class Sources:

@@ -278,7 +278,11 @@ def test_a_source_of_which_all_is_rejected_is_stopped_and_taken_again(shared: In
         assert process.wait(10) == 0
     alerts = [Decoder("alert", FileRegistry()).decode(one.value) for one in read_alerts(shared)]
     states = [
-        one["state"] for one in alerts if isinstance(one, dict) and one["alert_id"].startswith("source.stopped:broken")
+        one["state"]
+        for one in alerts
+        if isinstance(one, dict)
+        and one["alert_id"].startswith("source.stopped/")
+        and one["alert_id"].endswith("/broken")
     ]
     assert states == ["open", "resolved"]
 

@@ -21,6 +21,7 @@ from pipeline.config import PROBE_INTERVAL_S, Settings, installation_secret
 from pipeline.events import Identifier, Touchpoint
 from pipeline.exposition import counter, histogram
 from pipeline.keys import Keyring
+from pipeline.pauses import at_most
 from pipeline.produce import ProduceError, TouchpointProducer
 from sinks.clickhouse import ClickHouse, Unavailable
 
@@ -111,7 +112,7 @@ class Probe:
                 except ProduceError as trouble:
                     self._outcomes.labels(Outcome.UNSENT).inc()
                     self._say(str(trouble))
-                    await self._until_next(self._interval_s)
+                    await at_most(self._stopping, self._interval_s)
         finally:
             self._database.close()
 
@@ -129,7 +130,7 @@ class Probe:
                 task.cancel()
                 return
             self._note(found := task.result())
-            await self._until_next(max(0.0, self._interval_s - found.seconds))
+            await at_most(self._stopping, max(0.0, self._interval_s - found.seconds))
 
     def _note(self, found: Course) -> None:
         self._outcomes.labels(found.outcome).inc()
@@ -146,13 +147,6 @@ class Probe:
         except Unavailable as trouble:
             self._say(str(trouble))
             return False
-
-    async def _until_next(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
 
     def _say(self, trouble: str) -> None:
         if not self._trouble:

@@ -20,6 +20,7 @@ from pipeline.delivery import Delivery, ProduceError
 from pipeline.events import Touchpoint
 from pipeline.keys import Keyring
 from pipeline.partitions import partition_of
+from pipeline.pauses import at_most
 from pipeline.rules import registry_of
 from schemas.namespaces import strongest
 
@@ -231,7 +232,7 @@ async def _send_all(
         clock.behind = 0.0 if due is None else time.monotonic() - clock.started - due
         if clock.behind < -_WORTH_WAITING_S:
             progress(index)
-            await _at_most(clock.stop, -clock.behind)
+            await at_most(clock.stop, -clock.behind)
         elif index % _TURN == 0:
             progress(index)
             await asyncio.sleep(0)
@@ -243,14 +244,6 @@ async def _send_all(
             await producer.send_raw(item.topic, item.key, item.value)
         else:
             await producer.send(item)
-
-
-async def _at_most(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
 
 
 @contextmanager

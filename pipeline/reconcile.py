@@ -58,6 +58,10 @@ class Account:
     unexplained: list[int] = field(default_factory=list)
 
 
+Named = tuple[Account, Raw, str | None]
+"""A record that no table has, the account that it belongs to, and its event id if it can be read."""
+
+
 class Reconciliation:
     """Accounts for chunks of records. Each chunk is of one partition, and a partition's chunks come one after another, in order."""
 
@@ -69,7 +73,6 @@ class Reconciliation:
         self._place: tuple[str, int] = ("", -1)
         self._replaced: dict[str, int] = {}
         self._refused: dict[str, list[Origin]] = {}
-        self._away: dict[int, list[tuple[Account, Raw, str]]] = {}
 
     def take(self, chunk: Sequence[Raw]) -> None:
         """Account for every record of a chunk.
@@ -113,32 +116,29 @@ class Reconciliation:
         return self._accounts.get(name) or self._accounts.setdefault(name, Account(*name))
 
     def _settle(self, open_ones: list[tuple[Account, Raw]]) -> None:
-        self._settle_here([one for one in open_ones if not self._moved(one)])
-        for home, away in self._away.items():
-            twins = self._evidence.twins(self._place[0], home, {event_id for _, _, event_id in away})
-            for account, raw, event_id in away:
+        here: list[Named] = []
+        away: dict[int, list[Named]] = {}
+        for account, raw in open_ones:
+            event_id, home = self._named(raw)
+            (here if home is None else away.setdefault(home, [])).append((account, raw, event_id))
+        self._settle_here(here)
+        for home, moved in away.items():
+            twins = self._evidence.twins(self._place[0], home, {event_id for _, _, event_id in moved if event_id})
+            for account, raw, event_id in moved:
                 if event_id in twins:
                     account.rekeyed += 1
                 else:
                     account.unexplained.append(raw.origin.offset)
-        self._away.clear()
 
-    def _moved(self, one: tuple[Account, Raw]) -> bool:
-        """Whether it belongs to another partition; it is noted as such then."""
-        account, raw = one
-        found = judge(raw, self._admission.decoder.decode(raw.value), self._admission)
-        if (
-            not isinstance(found, Admitted)
-            or not self._admission.belongs_elsewhere(found)
-            or not self._admission.places
-        ):
-            return False
-        home = self._admission.places.home(found.resolved.cell)
-        self._away.setdefault(home, []).append((account, raw, found.record["event_id"]))
-        return True
+    def _named(self, raw: Raw) -> tuple[str | None, int | None]:
+        """Its event id if it can be read, and the partition that it belongs to if that is another one."""
+        record = self._admission.decoder.decode(raw.value)
+        if isinstance(record, Rejection):
+            return None, None
+        judged = judge(raw, record, self._admission)
+        return str(record["event_id"]), self._admission.elsewhere(judged) if isinstance(judged, Admitted) else None
 
-    def _settle_here(self, open_ones: list[tuple[Account, Raw]]) -> None:
-        named = [(account, raw, _event_id(raw, self._admission.decoder)) for account, raw in open_ones]
+    def _settle_here(self, named: list[Named]) -> None:
         ids = {event_id for _, _, event_id in named if event_id}
         twins = self._evidence.twins(*self._place, ids) if ids else {}
         for account, raw, event_id in named:

@@ -49,10 +49,12 @@ class Admission:
     known_types: frozenset[str] | None = None
     places: Places | None = None
 
-    def belongs_elsewhere(self, one: "Admitted") -> bool:
-        """Whether a touchpoint lies in another partition than its own."""
-        resolved, places = one.resolved, self.places
-        return places is not None and places.home(resolved.cell) != resolved.origin.partition
+    def elsewhere(self, one: "Admitted") -> int | None:
+        """The partition that a touchpoint belongs to when it lies in another one."""
+        if self.places is None:
+            return None
+        home = self.places.home(one.resolved.cell)
+        return None if home == one.resolved.origin.partition else home
 
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
@@ -78,7 +80,7 @@ def admit(raw: Raw, seen: Seen, admission: Admission) -> Admitted | Rejection | 
     judged = judge(raw, admission.decoder.decode(raw.value), admission)
     if not isinstance(judged, Admitted):
         return judged
-    if admission.belongs_elsewhere(judged):
+    if admission.elsewhere(judged) is not None:
         return Verdict.REKEYED
     return judged if seen.admit(judged.record["event_id"], raw.origin.arrived_at) else Verdict.DUPLICATE
 
@@ -201,7 +203,7 @@ class ResolveFold:
         except POISON as error:
             return failed(error)
         places = self._admission.places
-        if places is None or not isinstance(judged, Admitted) or not self._admission.belongs_elsewhere(judged):
+        if places is None or not isinstance(judged, Admitted) or self._admission.elsewhere(judged) is None:
             return judged
         return places.sent_on(raw, judged.resolved.cell)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from pipeline.cli import intake_text
-from pipeline.cli.output import EX_CONFIG, EX_DATAERR, as_json, err, fail, out, settings
+from pipeline.cli.output import EX_CONFIG, EX_DATAERR, EX_NOINPUT, as_json, err, fail, out, settings
 from pipeline.config import Settings, installation_secret
 from pipeline.replay import ready
 from pipeline.replay.fields import MappingFault
@@ -19,7 +19,6 @@ from pipeline.replay.rows import read_rows
 from pipeline.replay.trial import tried
 from pipeline.rules import limits_of
 
-EX_NOINPUT: Final = 66
 _NO_SECRET: Final = b"no secret is made for trying"
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Try how what other systems send becomes touchpoints."

@@ -10,6 +10,7 @@ from pipeline import config
 
 EX_USAGE: Final = 64
 EX_DATAERR: Final = 65
+EX_NOINPUT: Final = 66
 EX_UNAVAILABLE: Final = 69
 EX_SOFTWARE: Final = 70
 EX_CANTCREAT: Final = 73

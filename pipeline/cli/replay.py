@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, Any, Final, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -13,6 +13,7 @@ from pipeline.cli.output import (
     EX_CANTCREAT,
     EX_CONFIG,
     EX_DATAERR,
+    EX_NOINPUT,
     EX_UNAVAILABLE,
     EX_USAGE,
     as_json,
@@ -30,8 +31,6 @@ from pipeline.replay.fields import MappingFault
 from pipeline.replay.lines import Unreadable
 from pipeline.replay.plan import Mapping
 from pipeline.replay.source import SHOWN, Account, touchpoints
-
-EX_NOINPUT: Final = 66
 
 
 def replay(

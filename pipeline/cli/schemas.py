@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from pipeline import topics
-from pipeline.cli.output import EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, as_json, err, fail, out, settings
+from pipeline.cli.output import EX_CONFIG, EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, as_json, err, fail, out, settings
 from pipeline.rules import registry_of
 from pipeline.schema_registration import register as registering
 from schemas import check as contract
@@ -17,7 +17,6 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Check the schemas' compatibility, and register them."
 )
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
-EX_NOINPUT: Final = 66
 GOLDEN: Final = Path("tests", "contracts", "golden")
 
 

@@ -77,9 +77,9 @@ class Sources:
         bucket = self._buckets.get(key.source)
         if bucket is None or bucket.rate != key.rate:
             bucket = self._buckets[key.source] = Bucket(key.rate)
-        wait_s = max(1, round(bucket.wait_s(now))) if bucket.wait_s(now) else 0
-        if wait_s:
-            raise Refusal(429, "rate", f"{key.source} may send {key.rate:g} events a second", wait_s)
+        until_s = bucket.wait_s(now)
+        if until_s:
+            raise Refusal(429, "rate", f"{key.source} may send {key.rate:g} events a second", max(1, round(until_s)))
 
     async def answered(self, key: Key, verdicts: Sequence[Verdict]) -> None:
         """The source was told these verdicts."""

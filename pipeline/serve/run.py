@@ -1,13 +1,10 @@
 """The process `serve`: listens, says where, and stops when it is told to."""
 
-import json
 import logging
-import os
 import sys
-from pathlib import Path
 from typing import Final
 
-from pipeline import http_server
+from pipeline import http_server, ready
 from pipeline.config import Settings
 from pipeline.http_server import LOOPBACK, Address
 from pipeline.serve.app import create_app
@@ -27,7 +24,6 @@ def run(
     Once it listens, the URL stands in `run/serve.json` under home; the file goes when the process does. Raises CannotListen, and
     OSError when home cannot be written.
     """
-    note = settings.home / "run" / "serve.json"
     if settings.serve_host not in LOOPBACK:
         log.warning("anyone who reaches %s can read personal data: there is no sign-in", settings.serve_host)
     # The driver logs a stack trace at every attempt; that ClickHouse is away is told once, by the pollers.
@@ -36,21 +32,14 @@ def run(
     address = Address(settings.serve_host, settings.serve_port, USUAL_PORT, "TOUCHSTREAM_SERVE_PORT")
 
     def announce(url: str) -> None:
-        _write(note, url)
+        ready.say(settings, "serve", url=url)
         sys.stdout.write(f"board and API: {url}\n")
         sys.stdout.flush()
 
     try:
         http_server.serve(app, address, announce)
     finally:
-        note.unlink(missing_ok=True)
+        ready.forget(settings, "serve")
     fault = app.state.fault
     if fault is not None:
         raise fault
-
-
-def _write(note: Path, url: str) -> None:
-    note.parent.mkdir(parents=True, exist_ok=True)
-    fresh = note.with_suffix(f".{os.getpid()}")
-    fresh.write_text(json.dumps({"url": url}))
-    fresh.replace(note)

@@ -15,6 +15,7 @@ from pipeline.config import Settings
 from pipeline.exposition import counter, gauge, histogram
 from pipeline.health.alerts import Book
 from pipeline.health.judge import RULES
+from pipeline.pauses import at_most
 from pipeline.serve.clickhouse import ClickHouse, QueryFailed, Unavailable
 from pipeline.serve.read_sources import SourceReader
 from pipeline.watch.alert_log import AlertLog, AlertsUnavailable, Lead, Replaced
@@ -93,7 +94,7 @@ class Watch:
                         await self._turns(lead)
                 except AlertsUnavailable as trouble:
                     self._say(str(trouble))
-                    await self._pause(AGAIN_S)
+                    await at_most(self._stopping, AGAIN_S)
         finally:
             self._source.close()
 
@@ -103,10 +104,10 @@ class Watch:
                 self._metrics.leads(lead.held)
                 if lead.held:
                     pause = await self._round()
-                    await self._pause(pause)
+                    await at_most(self._stopping, pause)
                 else:
                     await self._let_go()
-                    await self._pause(TURN_S)
+                    await at_most(self._stopping, TURN_S)
         finally:
             await self._let_go()
 
@@ -140,13 +141,6 @@ class Watch:
         if self._log is not None:
             log, self._log = self._log, None
             await log.close()
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
 
     def _say(self, trouble: str) -> None:
         if not self._trouble:

@@ -1,5 +1,6 @@
 """The intake's HTTP interface: who sends, how much, in which form; then the desk takes it."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,7 @@ from pipeline.intake.keys import Key, find
 from pipeline.intake.mapped import Mapped
 from pipeline.intake.metrics import IntakeMetrics
 from pipeline.intake.outbox import NotDurable, Outbox
+from pipeline.intake.recall import recall
 from pipeline.intake.requests import ClientDisconnect, Refusal, body_of, key_of
 from pipeline.intake.room import Room
 from pipeline.intake.shape import shape_of
@@ -103,7 +105,12 @@ def create_app(settings: Settings, bootstrap: str, registry: CollectorRegistry) 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with outbox:
-            yield
+            recalling = asyncio.create_task(recall(settings, context.sources))
+            try:
+                yield
+            finally:
+                recalling.cancel()
+                await asyncio.wait([recalling])
 
     async def ready(_: Request) -> Response:
         if outbox.is_ready:

@@ -29,7 +29,7 @@ from tests.harness.sinks import Bench, run_until
 from tests.harness.touchpoints import encoder
 from tests.harness.waiting import until
 from tests.integration.test_board import CHROMIUM, browser, opened
-from tests.integration.test_intake import Sender, event
+from tests.integration.test_intake import Sender, event, with_key
 
 __all__ = ["browser"]
 CUSTOMERS = "customers.v1"
@@ -158,7 +158,7 @@ def overtaken_while_it_is_sent(bench: Bench, mine: Installation, place: Place, m
 @pytest.fixture(scope="module")
 def shop(shared: Installation) -> Sender:
     """A source whose events are rejected."""
-    return Sender(shared, "redrive-shop")
+    return with_key(shared, "redrive-shop")
 
 
 class Api:

@@ -38,7 +38,7 @@ MEANINGS: Final[dict[Reason, tuple[str, str]]] = {
     ),
     Reason.MISFIT: (
         "What another system sent does not fit the mapping of its key.",
-        "`touchstream intake try MAPPING FILE` shows why; mend the mapping or what is sent.",
+        "`touchstream intake try MAPPING FILE` shows why; mend the mapping and redrive, or mend what is sent.",
     ),
     Reason.SOURCE_FOREIGN: (
         "It names another source than the key that it came with.",
@@ -147,6 +147,11 @@ null}}` takes away a field that a touchpoint does not have. Bytes that nobody ca
 take `--replace FILE`: one event in JSON in place of one record. A whole body of several events is not split: send it
 to the intake again. Where somebody has sent the mended event by another way meanwhile, it is a duplicate by its event
 id, within the horizon.
+
+**Another system's form.** What came by a key with a mapping is read by that mapping as it is now: mend the file, then
+`touchstream rejected redrive --reason misfit --dry-run`. A row that did not fit gives all its touchpoints, in one
+transaction; of one that fitted only the touchpoint that was rejected goes back. A patch changes the touchpoints, not
+what was sent.
 
 **Each record goes back at most once**, however often it is asked for, and wherever the command is killed: it and its
 entry on `redrives.v1` are one transaction. Asked for again, the command says when it was sent, and to where. It is a

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from pipeline.codec import Record
 from pipeline.events import Reason, Rejection
 from pipeline.intake.bodies import TooManyEvents
 from pipeline.intake.judging import Bad, Good, Judge
@@ -16,9 +17,6 @@ from pipeline.replay.fields import Misfit
 from pipeline.replay.mapper import touchpoints
 from pipeline.replay.plan import Mapping
 from pipeline.replay.row import BadRow, Row
-
-IDS_OF_BODIES = ("columns", "content")
-"""Where event ids may come from: the number of a row says nothing in a body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +37,21 @@ class Mapped:
                 if events > most:
                     raise TooManyEvents
                 yield one
+
+    def made(self, kept: bytes) -> list[Record] | Rejection:
+        """The touchpoints, not judged yet, of what was kept of a row; or why it does not fit. Without a source: the key has it."""
+        found: list[Record] = []
+        for row in records_of(self.mapping, kept):
+            if isinstance(row, BadRow):
+                return Rejection(Reason.MISFIT, "", f"a row of the mapping {self.mapping.name}", row.reason)
+            try:
+                made = touchpoints(self.mapping, self.secret, row)
+            except Misfit as misfit:
+                return Rejection(
+                    Reason.MISFIT, misfit.field, f"what the mapping {self.mapping.name} takes", misfit.reason
+                )
+            found += [{**msgspec.to_builtins(one), "source": None} for one in made]
+        return found
 
     def _row(self, row: Row | BadRow, judge: Judge, kept: bytes, now: int) -> list[Good | Bad]:
         if isinstance(row, BadRow):

@@ -1,24 +1,29 @@
 """Bodies of other systems, by the mapping that their key names. Pure.
 
-A row fits as a whole or not at all. One that does not is kept: the body itself where it holds nothing else, else its cells as JSON.
+A row that does not fit is kept with its own bytes: the body itself where it holds nothing else.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import Final
 
 import msgspec
 
-from pipeline.events import Reason, Rejection
-from pipeline.intake.bodies import TooManyEvents
+from pipeline.events import Reason, Rejection, Touchpoint
+from pipeline.intake.bodies import BodyUnreadable, TooManyEvents
 from pipeline.intake.judging import Bad, Good, Judge
-from pipeline.replay.bodies import records_of
+from pipeline.intake.mapped_bodies import pieces
+from pipeline.intake.mapped_rows import Bounds, Piece
 from pipeline.replay.fields import Misfit
 from pipeline.replay.mapper import touchpoints
 from pipeline.replay.plan import Mapping
-from pipeline.replay.row import BadRow, Row
 
 IDS_OF_BODIES = ("columns", "content")
 """Where event ids may come from: the number of a row says nothing in a body."""
+MOST_MADE: Final = 16 << 20
+"""So many bytes may be made of a body: what its records have in common is in every touchpoint, and a row may make many."""
+_TOO_MUCH: Final = Rejection(Reason.TOO_LARGE, "", f"{MOST_MADE} bytes at most in all its touchpoints", "more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,39 +33,43 @@ class Mapped:
     mapping: Mapping
     secret: bytes
 
-    def events(self, body: bytes, judge: Judge, now: int, most: int) -> Iterator[Good | Bad]:
-        """The touchpoints of a body, and what is none. Raises TooManyEvents once there are more than `most`."""
-        rows = list(_at_most(records_of(self.mapping, body), most))
-        events = 0
-        for row in rows:
-            kept = body if len(rows) == 1 else _text(row)
-            for one in self._row(row, judge, kept, now):
-                events += 1
+    def events(self, body: bytes, judge: Judge, now: int, most: int) -> Iterator[Good | Bad | None]:
+        """The touchpoints of a body, and what is none; None behind each row, so that others may have their turn.
+
+        Raises TooManyEvents once there are more than `most` touchpoints or rows, and BodyUnreadable where it makes too much.
+        """
+        rows = pieces(self.mapping, body, Bounds(most, judge.most_bytes))
+        first, second = next(rows, None), next(rows, None)
+        if first is not None and second is None:
+            first = Piece(first.row, body)
+        events = made = 0
+        for piece in chain((one for one in (first, second) if one is not None), rows):
+            for size, one in self._row(piece, judge, now):
+                events, made = events + 1, made + size
                 if events > most:
                     raise TooManyEvents
+                if made > MOST_MADE:
+                    raise BodyUnreadable(_TOO_MUCH)
                 yield one
+            yield None
 
-    def _row(self, row: Row | BadRow, judge: Judge, kept: bytes, now: int) -> list[Good | Bad]:
-        if isinstance(row, BadRow):
-            return [
-                judge.bad(kept, Rejection(Reason.MISFIT, "", f"a row of the mapping {self.mapping.name}", row.reason))
-            ]
+    def _row(self, piece: Piece, judge: Judge, now: int) -> Iterator[tuple[int, Good | Bad]]:
+        """Each with how many bytes it has."""
+        if isinstance(piece.row, Rejection):
+            yield len(piece.own), judge.bad(piece.own, piece.row)
+            return
         try:
-            made = touchpoints(self.mapping, self.secret, row)
+            made = touchpoints(self.mapping, self.secret, piece.row)
         except Misfit as misfit:
             why = Rejection(Reason.MISFIT, misfit.field, f"what the mapping {self.mapping.name} takes", misfit.reason)
-            return [judge.bad(kept, why)]
-        return [judge.record({**msgspec.to_builtins(one), "source": None}, kept, now) for one in made]
+            yield len(piece.own), judge.bad(piece.own, why)
+            return
+        for touchpoint in made:
+            size = len(msgspec.json.encode(touchpoint))
+            one = _judged(touchpoint, size, piece.own, judge, now)
+            yield size if isinstance(one, Good) else len(piece.own), one
 
 
-def _at_most(rows: Iterator[Row | BadRow], most: int) -> Iterator[Row | BadRow]:
-    for number, row in enumerate(rows):
-        if number >= most:
-            raise TooManyEvents
-        yield row
-
-
-def _text(row: Row | BadRow) -> bytes:
-    if isinstance(row, BadRow):
-        return row.text.encode("utf-8", "surrogateescape")
-    return msgspec.json.encode({**row.around, **row.cells})
+def _judged(touchpoint: Touchpoint, size: int, own: bytes, judge: Judge, now: int) -> Good | Bad:
+    record = {**msgspec.to_builtins(touchpoint), "source": None}
+    return judge.record(record, own, now) if size <= judge.most_bytes else judge.bad(own, judge.too_large(size), record)

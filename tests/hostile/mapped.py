@@ -22,7 +22,7 @@ def entries(now: int, mark: str) -> list[Entry]:
         *mapped_webhooks.entries(now, mark),
         *mapped_sheets.entries(now, mark),
         *_large(),
-        *_refused(now),
+        *_refused(now, f"{mark}-refused"),
         *_growing(now, f"{mark}-growing"),
     ]
 
@@ -70,11 +70,12 @@ def _large() -> Iterator[Entry]:
     yield _entry("asterisk", "lines that open quotes", lambda: (b'a","' + b"x" * 90 + b"\n") * 9000, *[R.MISFIT] * 37)
 
 
-def _refused(now: int) -> Iterator[Entry]:
+def _refused(now: int, mark: str) -> Iterator[Entry]:
     """As many records as there may be, or as large ones, and nothing of it is taken."""
-    yield _entry(
-        "csv", "9,999 rows of bad bytes", lambda: TABLES["csv"].of(*["\udcff" * 800] * 9999), *[R.MISFIT] * 9999
-    )
+    good = [TABLES["csv"].row(f"{mark}-between-{n}", now) for n in range(4999)]
+    rows = [row for one in good for row in (one, "\udcff" * 800)]
+    told = (ACCEPTED, R.MISFIT) * 4999
+    yield _entry("csv", "4,999 rows of bad bytes between good ones", lambda: TABLES["csv"].of(*rows), *told)
     nested = b'{"a":[' + b"{}," * 170_000 + b"{}]}"
     yield _entry(
         "segment", "16 records of empty objects", lambda: b"[" + b",".join([nested] * 16) + b"]", *[R.TOO_LARGE] * 16

@@ -71,6 +71,8 @@ def loaded(raw: bytes, numbers: type[str] | None = None) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if not pairs:  # of which a body may hold millions
+        return {}
     found = dict(pairs)
     if len(found) != len(pairs):
         raise _Doubled

@@ -72,13 +72,13 @@ def _large() -> Iterator[Entry]:
 
 def _refused(now: int, mark: str) -> Iterator[Entry]:
     """As many records as there may be, or as large ones, and nothing of it is taken."""
-    good = [TABLES["csv"].row(f"{mark}-between-{n}", now) for n in range(4999)]
+    good = [TABLES["csv"].row(f"{mark}-between-{n}", now) for n in range(2000)]
     rows = [row for one in good for row in (one, "\udcff" * 800)]
-    told = (ACCEPTED, R.MISFIT) * 4999
-    yield _entry("csv", "4,999 rows of bad bytes between good ones", lambda: TABLES["csv"].of(*rows), *told)
+    told = (ACCEPTED, R.MISFIT) * 2000
+    yield _entry("csv", "2,000 rows of bad bytes between good ones", lambda: TABLES["csv"].of(*rows), *told)
     nested = b'{"a":[' + b"{}," * 170_000 + b"{}]}"
     yield _entry(
-        "segment", "16 records of empty objects", lambda: b"[" + b",".join([nested] * 16) + b"]", *[R.TOO_LARGE] * 16
+        "segment", "10 records of empty objects", lambda: b"[" + b",".join([nested] * 10) + b"]", *[R.TOO_LARGE] * 10
     )
     names = b'{"batch":[{}]' + b"".join(b',"%x":[]' % n for n in range(40_000)) + b"}"
     yield _entry(
@@ -86,8 +86,8 @@ def _refused(now: int, mark: str) -> Iterator[Entry]:
     )
     packed = b64encode(b'{"data":{"data":[' + b"{}," * 9000 + b"{}]}}").decode()
     snow = json.dumps({**HOOKS["snowplow"].record("packed", now), "e": "ue", "ue_px": packed})
-    lines = "\n".join([snow] * 200).encode()
-    yield _entry("snowplow", "objects without end within a text", lambda: lines, *[R.TOO_LARGE] * 200)
+    lines = "\n".join([snow] * 120).encode()
+    yield _entry("snowplow", "objects without end within a text", lambda: lines, *[R.TOO_LARGE] * 120)
     twice = json.dumps({**HOOKS["snowplow"].record("twice", now), "e": "ue", "ue_pr": '{"data": {"a": 1, "a": 2}}'})
     yield _entry("snowplow", "a key twice within a text", twice.encode, R.KEY_TWICE)
     deep = json.dumps({**HOOKS["snowplow"].record("deep", now), "e": "ue", "ue_pr": "[" * 100_000, "eid": ""})

@@ -1,4 +1,4 @@
-"""Which words an answer may have: those of our source, mappings and schemas and the JSON reader's types, and none of what was sent."""
+"""Which words an answer may have: those of our source, mappings, schemas and the JSON reader's types, and none of what was sent."""
 
 import re
 from functools import cache

@@ -36,15 +36,15 @@ def _of_table(mapping: Mapping, body: bytes, bounds: Bounds) -> Iterator[Piece]:
         raise TooManyEvents
     text = io.TextIOWrapper(io.BytesIO(body), layout.decoder, errors="surrogateescape", newline="")
     lines = Lines(text, "the body", kept=len(body))
-    table = Table(lines, layout, mapping.columns, "the body")
+    table, head = Table(lines, layout, mapping.columns, "the body"), None
     try:
         for _ in range(layout.skip_lines):
             next(lines, None)
         for row in table:
-            own = _written(row.text, layout)
-            yield Piece(_judged(row, len(own), mapping, bounds), _written(table.head, layout) + own)
+            head, own = head or _written(table.head, layout), _written(row.text, layout)
+            yield Piece(_judged(row, len(own), mapping, bounds), (head, own))
     except FileFault as fault:
-        yield Piece(misfit(mapping, fault.plain), body)
+        yield Piece(misfit(mapping, fault.plain), (body,))
 
 
 def _judged(row: Row | BadRow, size: int, mapping: Mapping, bounds: Bounds) -> Row | Rejection:

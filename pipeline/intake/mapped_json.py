@@ -97,29 +97,29 @@ class _Reader:
         try:
             parts = _parts(text, self._path, self._bounds) if self._path else None
             if parts is None:
-                yield self._piece(text, {}, text)
+                yield self._piece(text, {}, (text,))
                 return
             before, records, behind = parts
             around = self._around(before + b"null" + behind)
         except _Refused as refused:
             self._number += 1
-            yield Piece(refused.why, text)
+            yield Piece(refused.why, (text,))
             return
         if not records.startswith(b"["):
-            yield self._piece(records, around, text)
+            yield self._piece(records, around, (text,))
             return
         for record in bodies.json_events(records, self._bounds.rows):
-            yield self._piece(record, around, before + b"[" + record + b"]" + behind)
+            yield self._piece(record, around, (before, b"[", record, b"]", behind))
 
-    def _piece(self, record: bytes, around: dict[str, str], own: bytes) -> Piece:
+    def _piece(self, record: bytes, around: dict[str, str], parts: tuple[bytes, ...]) -> Piece:
         self._number += 1
         try:
             value = _strictly(record, self._bounds)
-            return Piece(Row(1, self._number, cells_of(value, self._mapping.layout, _inner), around), own)
+            return Piece(Row(1, self._number, cells_of(value, self._mapping.layout, _inner), around), parts)
         except _Refused as refused:
-            return Piece(refused.why, own)
+            return Piece(refused.why, parts)
         except Unflat as error:
-            return Piece(misfit(self._mapping, str(error)), own)
+            return Piece(misfit(self._mapping, str(error)), parts)
 
     def _around(self, text: bytes) -> dict[str, str]:
         try:

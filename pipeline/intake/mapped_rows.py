@@ -27,11 +27,16 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A row, or why it is none; and its own bytes with what it needs to be read, as the header line of a table, or what is around
-    it in its document."""
+    """A row, or why it is none; and the parts of a body that holds it alone: what it needs to be read, as the header line of a
+    table, or what is around it in its document, and its own bytes."""
 
     row: Row | Rejection
-    own: bytes
+    parts: tuple[bytes, ...]
+
+    @property
+    def own(self) -> bytes:
+        """That body. It is put together for those that are kept alone, because what all rows need may be large."""
+        return b"".join(self.parts)
 
 
 def misfit(mapping: Mapping, reason: str) -> Rejection:

@@ -89,7 +89,7 @@ class _Quoted:
     def _give_back(self) -> None:
         """The lines behind the first, to be read again, unless that has been done too often."""
         costs = self._chars + _LINE_COSTS * len(self._taken)
-        if costs <= self._may_read_again:
+        if len(self._taken) > 1 and costs <= self._may_read_again:
             self._may_read_again -= costs
             self._again.extendleft(reversed(self._taken[1:]))
             del self._taken[1:]

@@ -118,13 +118,14 @@ def mapped(data: bytes, counts: Counts) -> None:
 
 
 def _reasons(form: Mapped, body: bytes, judge: Judge) -> set[str]:
-    """Why parts of a body are none. A byte order mark is read as one where it begins a body, and only there."""
+    """Why parts of a body are none; any reason where the body alone is read otherwise than among others: a byte order mark is one
+    where it begins a body and only there, and a list that is no JSON is unreadable as a whole."""
     if MARK in body:
         return set(Reason)
     try:
         judged = list(form.events(body, judge, NOW, MOST_EVENTS))
-    except BodyUnreadable as error:
-        return {error.why.reason}
+    except BodyUnreadable:
+        return set(Reason)
     return {one.why.reason for one in judged if isinstance(one, Bad)}
 
 

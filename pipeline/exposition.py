@@ -89,6 +89,7 @@ class StageMeter(NoMeter):
         self._restored_records = counter(metrics.STAGE_RESTORED_RECORDS, registry)
         self._restore_seconds = histogram(metrics.STAGE_RESTORE_SECONDS, registry)
         self._verdicts = counter(metrics.VERDICTS, registry) if verdicts else None
+        self._late = counter(metrics.LATE, registry) if verdicts else None
         self._lock = threading.Lock()
         self._stopped = gauge(metrics.STAGE_STOPPED, registry)
         self._stops: set[Place] = set()
@@ -144,6 +145,11 @@ class StageMeter(NoMeter):
         """See Meter."""
         if self._verdicts is not None:
             self._verdicts.labels(verdict).inc(count)
+
+    def late(self, channel: str, count: int) -> None:
+        """See Meter."""
+        if self._late is not None:
+            self._late.labels(channel).inc(count)
 
     def _tell(self) -> None:
         self._lanes.set(len(self._states))

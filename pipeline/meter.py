@@ -39,6 +39,9 @@ class Meter(Protocol):
     def verdict(self, verdict: str, count: int) -> None:
         """So many source records were admitted, were a `duplicate`, or were rejected for this reason."""
 
+    def late(self, channel: str, count: int) -> None:
+        """So many new touchpoints of a channel arrived later than is usual for it."""
+
     def inserted(self, table: str, rows: int, seconds: float) -> None:
         """An insert was acknowledged."""
 
@@ -106,6 +109,9 @@ class NoMeter:
         """See Meter."""
 
     def verdict(self, verdict: str, count: int) -> None:
+        """See Meter."""
+
+    def late(self, channel: str, count: int) -> None:
         """See Meter."""
 
     def inserted(self, table: str, rows: int, seconds: float) -> None:

@@ -112,6 +112,13 @@ VERDICTS: Final = Series(
     "A reason that grows: a source sends what is not a touchpoint.",
     ("verdict",),
 )
+LATE: Final = Series(
+    "touchstream_resolve_late",
+    "counter",
+    "New touchpoints that arrived later than is usual for their channel (schemas/lateness.toml).",
+    "They are taken, and correct what was said before. Growth: a source is behind, its clock is, or old data is replayed.",
+    ("channel",),
+)
 SINK_ROWS: Final = Series(
     "touchstream_sink_rows", "counter", "Rows inserted, by table.", "Its rate is the sink's speed.", ("table",)
 )

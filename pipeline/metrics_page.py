@@ -20,7 +20,7 @@ BY_PROCESS: Final[dict[str, tuple[Series, ...]]] = {
         metrics.STAGE_RESTORED_RECORDS,
         metrics.STAGE_RESTORE_SECONDS,
     ),
-    "resolve": (metrics.VERDICTS,),
+    "resolve": (metrics.VERDICTS, metrics.LATE),
     "sink": (
         metrics.SINK_ROWS,
         metrics.SINK_INSERT_SECONDS,

@@ -4,6 +4,7 @@ Records come in chunks, and of what the tables say only as much is asked for as 
 number of records; only event ids of refused rows are held, which are few: the sink stops when most are.
 """
 
+from bisect import insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
@@ -60,6 +61,8 @@ class Account:
 
 Named = tuple[Account, Raw, str | None]
 """A record that no table has, the account that it belongs to, and its event id if it can be read."""
+Adrift = tuple[Account, int, tuple[str, int, str]]
+"""A record that was sent on and is not stored: its account, its offset; topic, partition and event id where it has to be."""
 
 
 class Reconciliation:
@@ -73,14 +76,16 @@ class Reconciliation:
         self._place: tuple[str, int] = ("", -1)
         self._replaced: dict[str, int] = {}
         self._refused: dict[str, list[Origin]] = {}
+        self._refused_at: set[tuple[str, int, str]] = set()
+        self._adrift: list[Adrift] = []
 
     def take(self, chunk: Sequence[Raw]) -> None:
         """Account for every record of a chunk.
 
         A record that is both stored and rejected is unexplained: both cannot be true. One that is neither was sent on if it
-        belongs to another partition and its event id is stored from there. It is a duplicate only if another one of its event id
-        in the same partition is stored, or came before and was refused by ClickHouse: the stage knew it by then. Raises
-        RegistryUnavailable, and what the evidence raises.
+        belongs to another partition and its event id is stored from there, or was refused there by ClickHouse. It is a duplicate
+        only if another one of its event id in the same partition is stored, or came before and was refused by ClickHouse: the
+        stage knew it by then. Raises RegistryUnavailable, and what the evidence raises.
         """
         if not chunk:
             return
@@ -109,6 +114,12 @@ class Reconciliation:
 
     def accounts(self) -> list[Account]:
         """All accounts so far, in order."""
+        for account, offset, name in self._adrift:
+            if name in self._refused_at:
+                account.rekeyed += 1
+            else:
+                insort(account.unexplained, offset)
+        self._adrift = []
         return [self._accounts[name] for name in sorted(self._accounts)]
 
     def _account(self, raw: Raw) -> Account:
@@ -128,7 +139,7 @@ class Reconciliation:
                 if event_id in twins:
                     account.rekeyed += 1
                 else:
-                    account.unexplained.append(raw.origin.offset)
+                    self._adrift.append((account, raw.origin.offset, (self._place[0], home, event_id or "")))
 
     def _named(self, raw: Raw) -> tuple[str | None, int | None]:
         """Its event id if it can be read, and the partition that it belongs to if that is another one."""
@@ -156,6 +167,7 @@ class Reconciliation:
         event_id = _event_id(raw, self._admission.decoder)
         if event_id:
             self._refused.setdefault(event_id, []).append(raw.origin)
+            self._refused_at.add((*self._place, event_id))
 
     def _was_refused(self, event_id: str, raw: Raw) -> bool:
         """The stage knew this event id from a record whose row ClickHouse has refused."""

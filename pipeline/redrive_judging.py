@@ -3,7 +3,8 @@
 What may go back follows from what has become of a record by then.
 
 - **intake**, **resolve**: it has become nothing. Judged by the rules of now it goes, as it is or mended, to a topic of
-  touchpoints, and is a new record there.
+  touchpoints, and is a new record there. What came in another system's form is read by the mapping of now; a row may give
+  several touchpoints, which go together.
 - **journey**: it is stored as a touchpoint and has not been folded; its rejection and its offset were one transaction. Its
   own bytes go to its own partition of `touchpoints.resolved.v1` again. There the stage folds it for the first time, as a
   record with a new offset; the sink replaces the touchpoint's row by an equal one. Not to the source topic, where its
@@ -16,7 +17,7 @@ What may go back follows from what has become of a record by then.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pipeline.codec import Decoder, Encoder, Record
@@ -25,10 +26,12 @@ from pipeline.intake.avro_bodies import is_container
 from pipeline.intake.judging import STAGE as INTAKE
 from pipeline.intake.judging import Bad, Good
 from pipeline.intake.judging import Judge as IntakeJudge
+from pipeline.intake.mapped import Mapped
 from pipeline.intake.reading import loaded
 from pipeline.intake.shape import Shape
 from pipeline.patch import Patch, merged, patched
-from pipeline.redrives import Rejected, Sendable, Unsendable
+from pipeline.redrive_mapping import NONE, Mappings
+from pipeline.redrives import Along, Rejected, Sendable, Unsendable
 from pipeline.topics import BY_NAME, OUTPUTS, REJECTED, RESOLVED
 from processors.journey import STAGE as JOURNEY
 from processors.resolve import STAGE as RESOLVE
@@ -68,7 +71,8 @@ NOTHING: Final = Mending()
 class Judge:
     """How records are read, judged and written: as intake and stages do it now, and with the installation's newest schema.
 
-    `decoders` by kind of record; `most_bytes` is the largest event that the intake takes.
+    `decoders` by kind of record; `most_bytes` is the largest event that the intake takes; `mappings` read what came in another
+    system's form.
     """
 
     prefix: str
@@ -77,6 +81,7 @@ class Judge:
     encoder: Encoder
     shape: Shape
     most_bytes: int
+    mappings: Mappings = NONE
 
     def of(self, one: Rejected, mending: Mending, now: int) -> Sendable | Unsendable:
         """Whether a record, as it is or mended, would now be taken; `now` is milliseconds since epoch, UTC.
@@ -98,12 +103,48 @@ class Judge:
         return Unsendable(one.place, found) if isinstance(found, str) else found
 
     def _of_intake(self, one: Rejected, mending: Mending, now: int) -> Sendable | str:
-        body = one.payload if mending.replacement is None else mending.replacement
-        if is_container(body) or body.lstrip(b" \t\r\n").startswith(b"["):
-            return _WHOLE
-        found = self._event(body, one.source, mending.patch, now)
-        if isinstance(found, Rejection):
-            return _words(found)
+        body, mapped = one.payload, self.mappings.of(one.source)
+        if mending.replacement is not None:
+            body, mapped = mending.replacement, ""
+        elif one.reason == Reason.MISFIT:
+            return mapped if isinstance(mapped, str) else self._of_row(one, mapped, mending, now)
+        whole = is_container(body) or body.lstrip(b" \t\r\n").startswith(b"[")
+        found = _WHOLE if whole else self._event(body, one.source, mending.patch, now)
+        if isinstance(found, Good):
+            return self._sendable(one, self.prefix + found.topic, found, bool(mending))
+        if isinstance(mapped, Mapped):
+            return self._of_row(one, mapped, mending, now)
+        return _words(found) if isinstance(found, Rejection) else found
+
+    def _of_row(self, one: Rejected, mapped: Mapped, mending: Mending, now: int) -> Sendable | str:
+        """What a row gives by the mapping of now. Of one that was none, or did not fit, nothing was taken, so it gives all; of one
+        that did fit, all but the touchpoint that was rejected may be stored."""
+        made = mapped.made(one.payload, self._taker(one.source).most_bytes)
+        if isinstance(made, Rejection):
+            return _words(made)
+        if one.event_type:
+            made = [
+                record for record in made if (record["event_type"], record["channel"]) == (one.event_type, one.channel)
+            ]
+            if len(made) != 1:
+                return f"its row gives {len(made)} touchpoints of its type and channel by the mapping of now, not one"
+        if not made:
+            return f"the mapping {mapped.mapping.name} makes no touchpoint of it"
+        found = [self._of_made(record, one, mending, now) for record in made]
+        good = [sendable for sendable in found if isinstance(sendable, Sendable)]
+        if len(good) < len(found):
+            return next(why for why in found if isinstance(why, str))
+        others = tuple(Along(other.topic, other.key, other.value) for other in good[1:])
+        return replace(good[0], along=others)
+
+    def _of_made(self, record: Record, one: Rejected, mending: Mending, now: int) -> Sendable | str:
+        whole = {**record, "source": one.source, "received_at": now}
+        checked, _ = self._written(patched(whole, mending.patch) if mending.patch is not None else whole)
+        if isinstance(checked, Rejection):
+            return _words(checked)
+        found = self._taker(one.source).record(checked, b"", now)
+        if isinstance(found, Bad):
+            return _words(found.why)
         return self._sendable(one, self.prefix + found.topic, found, bool(mending))
 
     def _of_resolve(self, one: Rejected, mending: Mending, now: int) -> Sendable | str:

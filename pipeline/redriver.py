@@ -18,7 +18,7 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from pipeline import crash, endpoints, rawlog
 from pipeline.config import Settings
 from pipeline.partitions import partition_of
-from pipeline.redrives import Before, Ledger, Place, Redriven, Sendable, attempt, before_of, ledger_of
+from pipeline.redrives import Along, Before, Ledger, Place, Redriven, Sendable, attempt, before_of, ledger_of
 from pipeline.topics import REDRIVES
 from processors.rejects import ATTEMPT
 
@@ -141,6 +141,7 @@ class _Redrive:
     async def _transact(self, records: Sequence[Sendable], looked: Sequence[int]) -> Ledger:
         async with self._producer.transaction():
             answers = await asyncio.gather(*[await self._send(one) for one in records])
+            await asyncio.gather(*[await self._send_along(one, other) for one in records for other in one.along])
             for one, first, at in zip(records, looked, answers, strict=True):
                 await self._looked(one, first, at.offset)
             done = [
@@ -161,12 +162,19 @@ class _Redrive:
         return dict(done)
 
     async def _send(self, one: Sendable) -> Any:
-        partition = one.partition
-        if partition is None:
-            partition = partition_of(one.key, self._settings.topic_partitions)
-        times = attempt(one.place, self._before) + 1
-        headers = [(ATTEMPT, str(times).encode())]
+        partition = self._own(one.key) if one.partition is None else one.partition
+        headers = self._headers(one)
         return await self._producer.send(one.topic, one.value, key=one.key, partition=partition, headers=headers)
+
+    async def _send_along(self, one: Sendable, other: Along) -> Any:
+        partition, headers = self._own(other.key), self._headers(one)
+        return await self._producer.send(other.topic, other.value, key=other.key, partition=partition, headers=headers)
+
+    def _own(self, key: bytes) -> int:
+        return partition_of(key, self._settings.topic_partitions)
+
+    def _headers(self, one: Sendable) -> list[tuple[str, bytes]]:
+        return [(ATTEMPT, str(attempt(one.place, self._before) + 1).encode())]
 
 
 def _apart(records: Sequence[Sendable]) -> list[list[Sendable]]:

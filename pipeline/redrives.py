@@ -96,12 +96,20 @@ def attempt(place: Place, before: Mapping[Place, Place]) -> int:
     return times
 
 
+class Along(NamedTuple):
+    """A record that goes with another one, in the same transaction: to which topic, under which key, with which bytes."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Sendable:
     """A record that can be sent again: to which topic, under which key, with which bytes.
 
-    `partition` is None where it follows from the key. `overtaken` says of another record of the topic that it is a newer one of the
-    same thing: with such a one before it, this must not be sent.
+    `partition` is None where it follows from the key. `along` are the other touchpoints of a row that gives several. `overtaken`
+    says of another record of the topic that it is a newer one of the same thing: with such a one before it, this must not be sent.
     """
 
     place: Place
@@ -111,6 +119,7 @@ class Sendable:
     patched: bool
     partition: int | None = None
     overtaken: Callable[[Raw], bool] | None = field(default=None, compare=False)
+    along: tuple[Along, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

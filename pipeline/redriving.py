@@ -9,6 +9,7 @@ from pipeline.codec import Decoder
 from pipeline.config import Settings
 from pipeline.intake.shape import shape_of
 from pipeline.redrive_judging import OVERTAKEN, SINK, Judge, Mending
+from pipeline.redrive_mapping import mappings_of
 from pipeline.redrives import Place, Redriven, Rejected, Sendable, Unsendable
 from pipeline.rules import admission_of, codec_of, registry_of
 from pipeline.topics import OUTPUTS, SOURCES
@@ -47,6 +48,7 @@ def judge_of(settings: Settings) -> Judge:
         encoder,
         shape_of("touchpoint"),
         settings.intake_event_bytes,
+        mappings_of(settings),
     )
 
 

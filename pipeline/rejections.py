@@ -38,7 +38,7 @@ MEANINGS: Final[dict[Reason, tuple[str, str]]] = {
     ),
     Reason.MISFIT: (
         "What another system sent does not fit the mapping of its key.",
-        "`touchstream intake try MAPPING FILE` shows why; mend the mapping or what is sent.",
+        "`touchstream intake try MAPPING FILE` shows why; mend the mapping and redrive, or mend what is sent.",
     ),
     Reason.SOURCE_FOREIGN: (
         "It names another source than the key that it came with.",
@@ -95,6 +95,47 @@ def in_words(reason: str) -> tuple[str, str]:
     return MEANINGS[Reason(reason)] if reason in set(Reason) else ("", "")
 
 
+_SENT_AGAIN: Final = """## Looking at them
+`touchstream rejected list` shows the newest (`--reason`, `--topic`, `--stage`, `--source`, `--since 12h`),
+`touchstream rejected show PLACE` one of them with its fields, which may be personal. The board's page *Rejected* and
+`GET /v1/rejected` ([API](api.md)) do the same.
+
+## Sending them again
+When the fault is mended, `touchstream rejected redrive` sends records again: some by their places, or all of a
+`--reason`, `--stage`, `--source`, `--topic` or time, or `--all`. `--dry-run` says what would come of it. The board
+has a button for it, the API `POST /v1/rejected/redrive`.
+
+| rejected by | goes back | to |
+| --- | --- | --- |
+| `intake` | as it is or mended, read as the intake reads it and judged by the rules of now | the topic of its channel |
+| `resolve` | as it is or mended, judged by the rules of now | its own topic |
+| `journey` | as it is | its own partition of `touchpoints.resolved.v1` |
+| `sink`, something derived | as it is, unless a newer version of it has been written since ("overtaken") | its own partition |
+| `sink`, a touchpoint | not at all | |
+
+What would be rejected again stays, and is named with its reason. A touchpoint whose row ClickHouse refused stays
+because its person's numbers have counted it: on `touchpoints.resolved.v1` it would be counted a second time, and on
+its own topic its event id is known. Why the others are right: [decision 9](adr/0009-sink.md).
+
+**Mending.** With `--patch FILE` each is corrected on its way, by a JSON Merge Patch (RFC 7396) such as `{"answer":
+{"scale_min": 0, "scale_max": 10}}`. For what the intake rejected it changes the JSON as it was sent: `{"colour":
+null}` takes away a field that a touchpoint does not have. Bytes that nobody can read (no JSON, no Avro, a key twice)
+take `--replace FILE`: one event in JSON in place of one record. A whole body of several events is not split: send it
+to the intake again. Where somebody has sent the mended event by another way meanwhile, it is a duplicate by its event
+id, within the horizon.
+
+**Another system's form.** What came by a key with a mapping is read by that mapping as it is now: mend the file, then
+`touchstream rejected redrive --reason misfit --dry-run`. A row that did not fit gives all its touchpoints, in one
+transaction; of one that fitted only the touchpoint that was rejected goes back. A patch changes the touchpoints, not
+what was sent.
+
+**Each record goes back at most once**, however often it is asked for, and wherever the command is killed: it and its
+entry on `redrives.v1` are one transaction. Asked for again, the command says when it was sent, and to where. It is a
+new record there: rejected again, it can be redriven again. `reconcile` counts the old one as rejected and the new one
+as what has become of it.
+"""
+
+
 def as_markdown() -> str:
     """The page of reasons."""
     rows = "\n".join(f"| `{reason}` | {meaning} | {remedy} |" for reason, (meaning, remedy) in MEANINGS.items())
@@ -119,37 +160,4 @@ The topic's headers are those that dead-letter tools for Kafka Connect read (`__
 be read. `cx.attempt` is how often the record has been sent: a record that is sent again carries it as a header, and
 whoever rejects it once more passes it on.
 
-## Looking at them
-`touchstream rejected list` shows the newest (`--reason`, `--topic`, `--stage`, `--source`, `--since 12h`),
-`touchstream rejected show PLACE` one of them with its fields, which may be personal. The board's page *Rejected* and
-`GET /v1/rejected` ([API](api.md)) do the same.
-
-## Sending them again
-When the fault is mended, `touchstream rejected redrive` sends records again: some by their places, or all of a
-`--reason`, `--stage`, `--source`, `--topic` or time, or `--all`. `--dry-run` says what would come of it. The board
-has a button for it, the API `POST /v1/rejected/redrive`.
-
-| rejected by | goes back | to |
-| --- | --- | --- |
-| `intake` | as it is or mended, read as the intake reads it and judged by the rules of now | the topic of its channel |
-| `resolve` | as it is or mended, judged by the rules of now | its own topic |
-| `journey` | as it is | its own partition of `touchpoints.resolved.v1` |
-| `sink`, something derived | as it is, unless a newer version of it has been written since ("overtaken") | its own partition |
-| `sink`, a touchpoint | not at all | |
-
-What would be rejected again stays, and is named with its reason. A touchpoint whose row ClickHouse refused stays
-because its person's numbers have counted it: on `touchpoints.resolved.v1` it would be counted a second time, and on
-its own topic its event id is known. Why the others are right: [decision 9](adr/0009-sink.md).
-
-**Mending.** With `--patch FILE` each is corrected on its way, by a JSON Merge Patch (RFC 7396) such as `{{"answer":
-{{"scale_min": 0, "scale_max": 10}}}}`. For what the intake rejected it changes the JSON as it was sent: `{{"colour":
-null}}` takes away a field that a touchpoint does not have. Bytes that nobody can read (no JSON, no Avro, a key twice)
-take `--replace FILE`: one event in JSON in place of one record. A whole body of several events is not split: send it
-to the intake again. Where somebody has sent the mended event by another way meanwhile, it is a duplicate by its event
-id, within the horizon.
-
-**Each record goes back at most once**, however often it is asked for, and wherever the command is killed: it and its
-entry on `redrives.v1` are one transaction. Asked for again, the command says when it was sent, and to where. It is a
-new record there: rejected again, it can be redriven again. `reconcile` counts the old one as rejected and the new one
-as what has become of it.
-"""
+{_SENT_AGAIN}"""

@@ -150,6 +150,7 @@ class JourneyFold:
         self.store = Store() if store is None else store
         self.counts: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
+        self.late: Counter[str] = Counter()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog. Raises StateTooNew when a newer version wrote it."""

@@ -19,6 +19,7 @@ from processors.rejects import rejected
 from processors.rekey import Places
 from processors.store import Store
 from processors.validate import TimeLimits, validate
+from schemas.lateness import is_late
 from schemas.registry import load
 
 STAGE: Final = "resolve"
@@ -145,6 +146,7 @@ class ResolveFold:
         self._clocks: dict[str, Clocks] = {}
         self.counts: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
+        self.late: Counter[str] = Counter()
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take back one record of the changelog."""
@@ -222,6 +224,8 @@ class ResolveFold:
 
     def _timed(self, one: Admitted, written: bytes) -> bytes:
         at_its_time = timed(one, self._clocks_of(one.resolved.origin.topic))
+        if is_late(at_its_time.record, one.resolved.origin.arrived_at):
+            self.late[one.record["channel"]] += 1
         return written if at_its_time is one else self._writer.write(at_its_time)
 
     def _clocks_of(self, topic: str) -> Clocks:

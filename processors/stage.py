@@ -56,11 +56,13 @@ class FoldFailed(Exception):
 class Fold(Restorable, Protocol):
     """State and step of one partition of a stage; see `processors.resolve` and `processors.journey`.
 
-    `counts` is what has become of the records folded so far, `rejected` how many of each source topic were rejected.
+    `counts` is what has become of the records folded so far, `rejected` how many of each source topic were rejected, `late` how
+    many of each channel came later than is usual for it.
     """
 
     counts: Counter[str]
     rejected: Counter[str]
+    late: Counter[str]
 
     def decode(self, batch: list[Raw]) -> Any:
         """What the bytes say; the state is not touched. Raises RegistryUnavailable."""
@@ -322,7 +324,10 @@ class Lane:
         meter.transaction(transaction_s, records)
         for verdict, count in fold.counts.items():
             meter.verdict(verdict, count)
+        for channel, count in fold.late.items():
+            meter.late(channel, count)
         fold.counts.clear()
+        fold.late.clear()
         meter.state(self.partition, len(fold), fold.size)
 
 

@@ -13,10 +13,9 @@ from rich.table import Table
 
 from pipeline.cli.output import EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_USAGE, as_json, err, fail, out, settings
 from pipeline.cli.rejected_text import time_text
-from pipeline.intake import keyfile
+from pipeline.intake import keyfile, mapping_files
 from pipeline.intake.keyfile import KeysUnreadable
 from pipeline.intake.keys import ORIGIN_FORM, SOURCE_FORM, Key, hashed, rotated, text_of, without
-from pipeline.intake.mapped import IDS_OF_BODIES
 from pipeline.replay import ready
 from pipeline.replay.fields import MappingFault
 
@@ -133,11 +132,9 @@ def _mapping(name: str) -> str:
     if not name:
         return ""
     try:
-        mapping = ready.find(name)
+        mapping_files.find(name)
     except MappingFault as fault:
         fail(str(fault), EX_CONFIG)
-    if mapping.id_from not in IDS_OF_BODIES:
-        fail(f"the mapping {name} makes event ids of row numbers; a body's rows need columns or content", EX_CONFIG)
     return name if name in ready.names() else str(Path(name).absolute())
 
 

@@ -1,11 +1,11 @@
 """The intake's HTTP interface: who sends, how much, in which form; then the desk takes it."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import msgspec
@@ -25,16 +25,16 @@ from pipeline.intake.judging import Judge
 from pipeline.intake.keyfile import Keys, KeysUnreadable, path
 from pipeline.intake.keys import Key, find
 from pipeline.intake.mapped import Mapped
+from pipeline.intake.mapping_files import MappingFiles
 from pipeline.intake.metrics import IntakeMetrics
 from pipeline.intake.outbox import NotDurable, Outbox
+from pipeline.intake.recall import recall
 from pipeline.intake.requests import ClientDisconnect, Refusal, body_of, key_of
 from pipeline.intake.room import Room
 from pipeline.intake.shape import shape_of
 from pipeline.intake.sources import Alerts, Sources
 from pipeline.intake.verdicts import Fault, FaultAnswer, Verdict, answer
 from pipeline.replay.fields import MappingFault
-from pipeline.replay.plan import Mapping
-from pipeline.replay.ready import find as find_mapping
 from pipeline.rules import admission_of, codec_of, registry_of
 from processors.resolve import Admission
 from schemas.registry import RegistryUnavailable
@@ -60,19 +60,15 @@ class Context:
     now: Callable[[], int]
     clock: Callable[[], float]
     secret: bytes
+    mappings: MappingFiles
 
     def mapped(self, name: str) -> Mapped:
         """How bodies become touchpoints by a mapping. Raises Refusal."""
         try:
-            return Mapped(_mapping(name), self.secret)
+            return Mapped(self.mappings.of(name), self.secret)
         except MappingFault as fault:
             logger.error("the mapping of a key cannot be used: %s", fault)
             raise Refusal(503, "mapping", "the mapping of this key cannot be used; send it again", 60) from None
-
-
-@cache
-def _mapping(name: str) -> Mapping:
-    return find_mapping(name)
 
 
 def create_app(settings: Settings, bootstrap: str, registry: CollectorRegistry) -> Starlette:
@@ -98,12 +94,18 @@ def create_app(settings: Settings, bootstrap: str, registry: CollectorRegistry) 
         _now,
         time.monotonic,
         installation_secret(settings),
+        MappingFiles(),
     )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with outbox:
-            yield
+            recalling = asyncio.create_task(recall(settings, context.sources))
+            try:
+                yield
+            finally:
+                recalling.cancel()
+                await asyncio.wait([recalling])
 
     async def ready(_: Request) -> Response:
         if outbox.is_ready:

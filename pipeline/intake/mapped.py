@@ -10,21 +10,24 @@ from typing import Final
 
 import msgspec
 
-from pipeline.events import Reason, Rejection, Touchpoint
+from pipeline.codec import Record
+from pipeline.events import Reason, Rejection
 from pipeline.intake.bodies import BodyUnreadable, TooManyEvents
-from pipeline.intake.judging import Bad, Good, Judge
+from pipeline.intake.judging import Bad, Good, Judge, too_large
 from pipeline.intake.mapped_bodies import pieces
 from pipeline.intake.mapped_rows import Bounds, Piece
 from pipeline.replay.fields import Misfit
 from pipeline.replay.mapper import touchpoints
 from pipeline.replay.plan import Mapping
+from pipeline.replay.row import Row
 
-IDS_OF_BODIES = ("columns", "content")
-"""Where event ids may come from: the number of a row says nothing in a body."""
 MADE_FOR_AN_EVENT: Final = 2 << 10
 MADE_FOR_A_BYTE: Final = 3
 """So many bytes may be made of a body for each event that it may hold, or for each of its own bytes if that is more: what its
 records have in common is in every touchpoint, and a row may make many."""
+
+MOST_OF_KEPT: Final = 1_000
+"""So many rows may be in what was kept of one: a body may be kept whole where its rows cannot be told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Mapped:
         first, second = next(rows, None), next(rows, None)
         if first is not None and second is None:
             first = Piece(first.row, (body,))
-        most_made = max(MADE_FOR_AN_EVENT * most, MADE_FOR_A_BYTE * len(body))
+        most_made = _most_made(body, most)
         events = made = 0
         for piece in chain((one for one in (first, second) if one is not None), rows):
             for size, one in self._row(piece, judge, now):
@@ -51,32 +54,61 @@ class Mapped:
                 if events > most:
                     raise TooManyEvents
                 if made > most_made:
-                    expected = f"{most_made} bytes at most in all touchpoints of a body"
-                    raise BodyUnreadable(Rejection(Reason.TOO_LARGE, "", expected, "more"))
+                    raise BodyUnreadable(_too_much(most_made))
                 yield one
             yield None
 
+    def made(self, kept: bytes, most_bytes: int) -> list[Record] | Rejection:
+        """The touchpoints, not judged yet, of what was kept of a row; or why it does not fit, or is too large, as for `events`.
+
+        Without a source: the key has it.
+        """
+        found: list[Record] = []
+        most_made = left = _most_made(kept, MOST_OF_KEPT)
+        try:
+            for piece in pieces(self.mapping, kept, Bounds(MOST_OF_KEPT, most_bytes)):
+                made = piece.row if isinstance(piece.row, Rejection) else self._made(piece.row)
+                if isinstance(made, Rejection):
+                    return made
+                largest, left = max((size for size, _ in made), default=0), left - sum(size for size, _ in made)
+                if largest > most_bytes or left < 0:
+                    return too_large(largest, most_bytes) if largest > most_bytes else _too_much(most_made)
+                found += [record for _, record in made]
+        except BodyUnreadable as error:
+            return error.why
+        except TooManyEvents:
+            return Rejection(Reason.TOO_LARGE, "", f"{MOST_OF_KEPT} rows at most", "more")
+        return found
+
     def _row(self, piece: Piece, judge: Judge, now: int) -> Iterator[tuple[int, Good | Bad]]:
         """Each with how many bytes it has."""
-        if isinstance(piece.row, Rejection):
-            yield _kept(judge.bad(piece.own, piece.row))
+        made = piece.row if isinstance(piece.row, Rejection) else self._made(piece.row)
+        if isinstance(made, Rejection):
+            yield _kept(judge.bad(piece.own, made))
             return
-        try:
-            made = touchpoints(self.mapping, self.secret, piece.row)
-        except Misfit as misfit:
-            why = Rejection(Reason.MISFIT, misfit.field, f"what the mapping {self.mapping.name} takes", misfit.reason)
-            yield _kept(judge.bad(piece.own, why))
-            return
-        for touchpoint in made:
-            size = len(msgspec.json.encode(touchpoint))
-            one = _judged(touchpoint, size, judge, now)
+        for size, record in made:
+            if size > judge.most_bytes:
+                yield _kept(judge.bad(piece.own, too_large(size, judge.most_bytes), record))
+                continue
+            one = judge.record(record, b"", now)
             yield (size, one) if isinstance(one, Good) else _kept(replace(one, body=piece.own))
+
+    def _made(self, row: Row) -> list[tuple[int, Record]] | Rejection:
+        """The touchpoints of a row, each with how many bytes it has."""
+        try:
+            made = touchpoints(self.mapping, self.secret, row)
+        except Misfit as misfit:
+            return Rejection(Reason.MISFIT, misfit.field, f"what the mapping {self.mapping.name} takes", misfit.reason)
+        return [(len(msgspec.json.encode(one)), {**msgspec.to_builtins(one), "source": None}) for one in made]
+
+
+def _most_made(body: bytes, most: int) -> int:
+    return max(MADE_FOR_AN_EVENT * most, MADE_FOR_A_BYTE * len(body))
+
+
+def _too_much(most: int) -> Rejection:
+    return Rejection(Reason.TOO_LARGE, "", f"{most} bytes at most in all touchpoints of a body", "more")
 
 
 def _kept(bad: Bad) -> tuple[int, Bad]:
     return len(bad.body), bad
-
-
-def _judged(touchpoint: Touchpoint, size: int, judge: Judge, now: int) -> Good | Bad:
-    record = {**msgspec.to_builtins(touchpoint), "source": None}
-    return judge.record(record, b"", now) if size <= judge.most_bytes else judge.bad(b"", judge.too_large(size), record)

@@ -7,6 +7,7 @@ from typing import Final
 from pipeline.events import Rejection
 from pipeline.intake import mapped_json
 from pipeline.intake.bodies import TooManyEvents
+from pipeline.intake.judging import too_large
 from pipeline.intake.mapped_rows import Bounds, Piece, misfit
 from pipeline.replay.lines import FileFault, Lines
 from pipeline.replay.plan import Mapping
@@ -49,7 +50,7 @@ def _of_table(mapping: Mapping, body: bytes, bounds: Bounds) -> Iterator[Piece]:
 
 def _judged(row: Row | BadRow, size: int, mapping: Mapping, bounds: Bounds) -> Row | Rejection:
     if size > bounds.row_bytes:
-        return bounds.too_large(size)
+        return too_large(size, bounds.row_bytes)
     return row if isinstance(row, Row) else misfit(mapping, row.reason)
 
 

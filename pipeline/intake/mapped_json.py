@@ -13,6 +13,7 @@ import msgspec
 
 from pipeline.events import Reason, Rejection
 from pipeline.intake import bodies
+from pipeline.intake.judging import too_large
 from pipeline.intake.mapped_rows import LONG, Bounds, Piece, misfit
 from pipeline.intake.reading import loaded
 from pipeline.replay.documents import NOTHING, Unflat, around_of, cells_of
@@ -130,7 +131,7 @@ class _Reader:
 
 def _strictly(text: bytes, bounds: Bounds) -> Any:
     if len(text) > bounds.row_bytes:
-        raise _Refused(bounds.too_large(len(text)))
+        raise _Refused(too_large(len(text), bounds.row_bytes))
     value = loaded(text, str)
     if isinstance(value, Rejection):
         raise _Refused(value)
@@ -163,7 +164,7 @@ def _parts(document: bytes, path: tuple[str, ...], bounds: Bounds) -> tuple[byte
             return None
         before, records, behind = parts
     if len(document) - len(records) > bounds.row_bytes:
-        raise _Refused(bounds.too_large(len(document) - len(records)))
+        raise _Refused(too_large(len(document) - len(records), bounds.row_bytes))
     place = _place(whole, path[0])
     if not whole.startswith(inner, place):
         raise _Refused(_TWICE)

@@ -20,10 +20,6 @@ class Bounds:
     rows: int
     row_bytes: int
 
-    def too_large(self, size: int) -> Rejection:
-        """Why a row of so many bytes is none."""
-        return Rejection(Reason.TOO_LARGE, "", f"{self.row_bytes} bytes at most", f"{size} bytes")
-
 
 @dataclass(frozen=True, slots=True)
 class Piece:

@@ -1,14 +1,14 @@
 """What is known of each source while it sends: how fast it may, and whether it is stopped because nearly all is rejected."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pipeline.breaker import Bounds, Breaker
 from pipeline.codec import Encoder
 from pipeline.events import Out
-from pipeline.health.alerts import Alert, alert_id
+from pipeline.health.alerts import OPEN, Alert, alert_id
 from pipeline.intake.keys import Key
 from pipeline.intake.metrics import IntakeMetrics
 from pipeline.intake.outbox import NotDurable, Outbox
@@ -29,13 +29,15 @@ class Alerts:
     topic: str
     now: Callable[[], int]
 
-    async def tell(self, source: str, opened_at: int, *, stopped: bool) -> None:
-        """Open the alert, or resolve it. When Kafka does not take it, the log alone has it."""
+    async def tell(self, source: str, opened_at: int, *, stopped: bool) -> bool:
+        """Open the alert, or resolve it. Whether Kafka has taken it."""
         alert = told(source, opened_at, self.now(), stopped=stopped)
         try:
             await self.outbox.put([Out(self.topic, source.encode(), self.encoder.encode(alert.record()))])
         except NotDurable as error:
-            logger.warning("the alert about %s is not on Kafka: %s", source, error)
+            logger.warning("the alert about %s is not on Kafka yet: %s", source, error)
+            return False
+        return True
 
 
 def told(source: str, opened_at: int, now: int, *, stopped: bool) -> Alert:
@@ -62,6 +64,18 @@ class Sources:
         self._buckets: dict[str, Bucket] = {}
         self._breakers: dict[str, Breaker] = {}
         self._opened_at: dict[str, int] = {}
+        self._untold: set[str] = set()
+
+    def recall(self, alerts: Iterable[Alert]) -> None:
+        """An earlier process has left these alerts. What it had stopped is stopped, and tried at once; it takes a good event to
+        resolve the alert. What this process has found out by itself counts more."""
+        for alert in alerts:
+            if alert.rule == RULE and alert.state in OPEN and alert.subject not in self._opened_at:
+                self._opened_at[alert.subject] = alert.raised_ms
+                tried = self._clock() - self._bounds.pause_s
+                self._breakers[alert.subject] = Breaker(self._bounds, opened_at=tried)
+                self._metrics.stopped(alert.subject, now=True)
+                logger.warning("%s was stopped before: it is tried", alert.subject)
 
     def let_in(self, key: Key) -> None:
         """Whether the key's source may send now. Raises Refusal."""
@@ -93,11 +107,14 @@ class Sources:
         """So many of its events were good and so many rejected."""
         breaker = self._breakers.get(source) or self._breakers.setdefault(source, Breaker(self._bounds))
         change = breaker.judged(good, bad, self._clock())
-        if change is None:
+        stopped = breaker.opened_at is not None
+        if change is not None:
+            if stopped:
+                self._opened_at[source] = self._alerts.now()
+            self._metrics.stopped(source, now=stopped)
+            logger.warning("%s is %s", source, "stopped: nearly everything is rejected" if stopped else "taken again")
+        elif source not in self._untold:
             return
-        stopped = change == "opened"
-        opened_at = self._alerts.now() if stopped else self._opened_at.get(source, 0)
-        self._opened_at[source] = opened_at
-        self._metrics.stopped(source, now=stopped)
-        logger.warning("%s is %s", source, "stopped: nearly everything is rejected" if stopped else "taken again")
-        await self._alerts.tell(source, opened_at, stopped=stopped)
+        self._untold.add(source)
+        if await self._alerts.tell(source, self._opened_at[source], stopped=stopped):
+            self._untold.discard(source)

@@ -42,6 +42,16 @@ def read(settings: Settings) -> dict[str, Alert]:
         raise AlertsUnavailable(str(error)) from error
 
 
+async def read_now(settings: Settings) -> dict[str, Alert]:
+    """As `read`, in a loop that runs already."""
+    bootstrap = endpoints.kafka(settings)
+    try:
+        log = await rawlog.read_now(bootstrap, [settings.topic_prefix + ALERTS])
+    except (KafkaError, RawLogError, OSError) as error:
+        raise AlertsUnavailable(f"Kafka at {bootstrap} does not answer: {error}") from error
+    return _newest(settings, log.records)
+
+
 def _newest(settings: Settings, raws: Iterable[Raw]) -> dict[str, Alert]:
     found, codec = list(raws), codec_of(settings)
     records = codec.decoder("alert", registry_of(settings)).decode_all([raw.value for raw in found])

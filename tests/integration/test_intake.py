@@ -3,9 +3,12 @@
 import gzip
 import io
 import json
+import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +48,17 @@ def event(event_id: str, **changes: Any) -> dict[str, Any]:
     return {**whole, **changes}
 
 
+@dataclass(frozen=True, slots=True)
 class Sender:
-    """Somebody with a key."""
+    """Somebody with a key, as `touchstream keys add` tells of it."""
 
-    def __init__(self, installation: Installation, source: str, *options: str) -> None:
-        self.key = installation.told("keys", "add", source, *options)
-        self.url = endpoints.known(installation.settings).intake
-        self.source = source
+    url: str
+    key: dict[str, Any]
 
-    @classmethod
-    def known(cls, url: str, key: dict[str, Any]) -> "Sender":
-        """Somebody whose key is known."""
-        self = cls.__new__(cls)
-        self.key, self.url, self.source = key, url, key["source"]
-        return self
+    @property
+    def source(self) -> str:
+        """The key's source."""
+        return str(self.key["source"])
 
     def post(self, body: bytes, kind: str = JSON, **headers: str) -> httpx.Response:
         """Send a body with the key."""
@@ -70,10 +70,17 @@ class Sender:
         return self.post(json.dumps(events).encode())
 
 
+def with_key(installation: Installation, source: str, *options: str) -> Sender:
+    """Somebody who is given a key."""
+    url = endpoints.known(installation.settings).intake
+    assert url
+    return Sender(url, installation.told("keys", "add", source, *options))
+
+
 @pytest.fixture(scope="module")
 def sender(shared: Installation) -> Sender:
     """A source for the tests that only send."""
-    return Sender(shared, "intake-tests", "--origin", "https://shop.example")
+    return with_key(shared, "intake-tests", "--origin", "https://shop.example")
 
 
 def verdicts(answer: httpx.Response) -> list[tuple[str, str | None]]:
@@ -194,13 +201,13 @@ def test_pages_may_send_where_their_key_says_so(sender: Sender) -> None:
 
 def test_keys_come_and_go_without_a_restart(shared: Installation) -> None:
     """Rotated, both hold for a while; revoked, it is over; secrets and hashes are in no log and no list."""
-    old = Sender(shared, "rotating")
+    old = with_key(shared, "rotating")
     fresh = shared.told("keys", "rotate", "rotating", "--overlap", "0")
     until(lambda: old.events(event("key-1")).status_code == 401, 10, "the old key has ended")
-    old.key = fresh
-    assert old.events(event("key-2")).status_code == 202
+    new = replace(old, key=fresh)
+    assert new.events(event("key-2")).status_code == 202
     assert shared.run("keys", "revoke", fresh["name"]).returncode == 0
-    until(lambda: old.events(event("key-3")).status_code == 401, 10, "the key is revoked")
+    until(lambda: new.events(event("key-3")).status_code == 401, 10, "the key is revoked")
     listed = shared.run("keys", "list", "--json").stdout
     file = (shared.home / "intake_keys.json").read_text()
     secret = fresh["key"].rpartition("_")[2]
@@ -213,7 +220,7 @@ def test_keys_come_and_go_without_a_restart(shared: Installation) -> None:
 def test_a_simulation_is_sent_by_the_client(shared: Installation, sender: Sender) -> None:
     """All of it is stored under the key's source; without a key, or with broken records, it says what to do."""
     before = "SELECT count() FROM touchpoints FINAL WHERE source = %(source)s"
-    shop = Sender(shared, "simulated-shop")
+    shop = with_key(shared, "simulated-shop")
     options = ("--intake", shop.url, "--for", "5s", "--rate", "100", "--speed", "max", "--seed", "5")
     done = subprocess.run(
         [TOUCHSTREAM, "simulate", *options, "--json"],
@@ -232,7 +239,7 @@ def test_a_simulation_is_sent_by_the_client(shared: Installation, sender: Sender
 
 def test_what_other_systems_send_is_mapped_by_the_key(shared: Installation) -> None:
     """Whatever their media type says; a mapping whose ids say nothing in a body is refused when the key is made."""
-    shop = Sender(shared, "segment-shop", "--mapping", "segment")
+    shop = with_key(shared, "segment-shop", "--mapping", "segment")
     page = {
         "type": "page",
         "messageId": "m-1",
@@ -251,7 +258,7 @@ def test_what_other_systems_send_is_mapped_by_the_key(shared: Installation) -> N
 
 def test_a_source_that_sends_too_much_waits(shared: Installation) -> None:
     """And is told for how long."""
-    slow = Sender(shared, "slow", "--rate", "5")
+    slow = with_key(shared, "slow", "--rate", "5")
     assert slow.events(*(event(f"slow-{n}") for n in range(30))).status_code == 202
     refused = slow.events(event("slow-31"))
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate")
@@ -259,32 +266,60 @@ def test_a_source_that_sends_too_much_waits(shared: Installation) -> None:
 
 
 def test_a_source_of_which_all_is_rejected_is_stopped_and_taken_again(shared: Installation, make: Maker) -> None:
-    """It keeps what it has, an alert tells of it, and the first good one after the pause ends it."""
+    """It keeps what it has, an alert tells of it, also over a restart, and the first good event after the pause ends it."""
     alone = make()
     key, other = alone.told("keys", "add", "broken"), alone.told("keys", "add", "sound")
-    process = alone.begin("run", "intake", kafka_bootstrap=shared.bootstrap(), breaker_run="50", breaker_pause_s="2")
-    try:
-        url = (until(lambda: ready.heard(alone.settings, "intake"), 30, "the intake listens") or {})["url"]
-        until(lambda: httpx.get(f"{url}/readyz").status_code == 200, 30, "the intake is ready")
-        broken, sound = Sender.known(url, key), Sender.known(url, other)
-        assert broken.events(*(event(f"stop-{n}", occurred_at=1) for n in range(50))).status_code == 422
-        stopped = broken.events(event("stop-50"))
-        assert (stopped.status_code, stopped.json()["error"]["code"]) == (503, "stopped")
-        assert int(stopped.headers["retry-after"]) >= 1
+    with an_intake(alone, shared) as url:
+        broken, sound = Sender(url, key), Sender(url, other)
+        stop(broken)
         assert sound.events(event("sound-1")).status_code == 202
         until(lambda: broken.events(event("stop-51")).status_code == 202, 10, "it is taken again")
+        assert states_of(shared, "broken") == ["open", "resolved"]
+        stop(broken)
+    with an_intake(alone, shared) as url:
+        broken = Sender(url, key)
+        until(lambda: stopped_sources(alone) == {"broken"}, 20, "the stop is remembered")
+        assert broken.events(event("stop-52")).status_code == 202
+        assert stopped_sources(alone) == set()
+    assert states_of(shared, "broken") == ["open", "resolved", "open", "resolved"]
+
+
+@contextmanager
+def an_intake(alone: Installation, shared: Installation) -> Iterator[str]:
+    """Its address, as long as it runs; it stops a source after 50 rejects for two seconds."""
+    ready.forget(alone.settings, "intake")
+    process = alone.begin("run", "intake", kafka_bootstrap=shared.bootstrap(), breaker_run="50", breaker_pause_s="2")
+    try:
+        heard = until(lambda: ready.heard(alone.settings, "intake"), 30, "the intake listens")
+        url = (heard or {})["url"]
+        until(lambda: httpx.get(f"{url}/readyz").status_code == 200, 30, "the intake is ready")
+        yield url
     finally:
         process.terminate()
         assert process.wait(10) == 0
-    alerts = [Decoder("alert", FileRegistry()).decode(one.value) for one in read_alerts(shared)]
-    states = [
-        one["state"]
-        for one in alerts
-        if isinstance(one, dict)
-        and one["alert_id"].startswith("source.stopped/")
-        and one["alert_id"].endswith("/broken")
-    ]
-    assert states == ["open", "resolved"]
+
+
+def stop(broken: Sender) -> None:
+    """Send what is none of it a touchpoint until nothing is taken any more."""
+    assert broken.events(*(event(f"stop-{n}", occurred_at=1) for n in range(50))).status_code == 422
+    stopped = broken.events(event("stop-50"))
+    assert (stopped.status_code, stopped.json()["error"]["code"]) == (503, "stopped")
+    assert int(stopped.headers["retry-after"]) >= 1
+
+
+def stopped_sources(installation: Installation) -> set[str]:
+    """What the intake's own series name as stopped."""
+    url = (ready.heard(installation.settings, "intake") or {})["metrics"]
+    lines = httpx.get(url).text.splitlines()
+    found = (re.fullmatch(r'touchstream_intake_stopped\{source="([^"]+)"\} 1\.0', line) for line in lines)
+    return {match[1] for match in found if match}
+
+
+def states_of(installation: Installation, source: str) -> list[str]:
+    """The versions of the alert about a stopped source, in their order."""
+    alerts = [Decoder("alert", FileRegistry()).decode(one.value) for one in read_alerts(installation)]
+    mine = [one for one in alerts if isinstance(one, dict) and one["rule"] == "source.stopped"]
+    return [one["state"] for one in mine if one["alert_id"].endswith(f"/{source}")]
 
 
 def read_alerts(installation: Installation) -> list[Raw]:

@@ -29,7 +29,7 @@ from tests.harness.sinks import Bench, run_until
 from tests.harness.touchpoints import encoder
 from tests.harness.waiting import until
 from tests.integration.test_board import CHROMIUM, browser, opened
-from tests.integration.test_intake import Sender, event
+from tests.integration.test_intake import Sender, event, with_key
 
 __all__ = ["browser"]
 CUSTOMERS = "customers.v1"
@@ -158,7 +158,7 @@ def overtaken_while_it_is_sent(bench: Bench, mine: Installation, place: Place, m
 @pytest.fixture(scope="module")
 def shop(shared: Installation) -> Sender:
     """A source whose events are rejected."""
-    return Sender(shared, "redrive-shop")
+    return with_key(shared, "redrive-shop")
 
 
 class Api:
@@ -247,6 +247,56 @@ def test_what_the_intake_rejected_is_mended_over_http_and_by_command(
         api.rejected(source=shop.source, reason="time_in_future", stage="intake")["rejected"][0]["sent_to"]
         == (once_more["place"])
     )
+
+
+CALLS = """
+name = "exchange"
+event_id = { from = "columns", columns = ["id"] }
+[file]
+format = "json"
+[[touchpoint]]
+event_type = "call.queued"
+channel = "call"
+source = "exchange"
+occurred_at = { column = "begin", parse = "epoch_ms" }
+identifiers = [{ namespace = "phone", column = "caller" }]
+[[touchpoint]]
+event_type = "call.ended"
+channel = "call"
+source = "exchange"
+occurred_at = { column = "end", parse = "epoch_ms" }
+identifiers = [{ namespace = "phone", column = "caller" }]
+"""
+
+
+def test_what_a_wrong_mapping_rejected_goes_back_by_the_mended_one(shared: Installation, tmp_path: Path) -> None:
+    """All touchpoints of a row at once, each row once, also when the command is killed between them and its note of it; the intake
+    goes by the mended mapping without a restart."""
+    run, mapping = uuid4().hex, tmp_path / "exchange.toml"
+    mapping.write_text(CALLS)
+    exchange = with_key(shared, f"exchange-{run[:8]}", "--mapping", str(mapping))
+    now = time.time_ns() // 1_000_000
+    calls = [{"id": f"{run}-{n}", "from": "+493023125010", "begin": now - 60_000, "end": now} for n in range(4)]
+    told = exchange.post(json.dumps(calls[:3]).encode())
+    assert (told.status_code, told.json()["rejected"]) == (422, 3)
+    of_source = "SELECT count() FROM rejected FINAL WHERE source = %(source)s"
+    until(lambda: shared.query(of_source, {"source": exchange.source}) == [(3,)], 30, "the rejected rows")
+    redrive = ("rejected", "redrive", "--source", exchange.source, "--json")
+    assert set(statuses(shared.run(*redrive)).values()) == {"unsendable"}
+
+    mapping.write_text(CALLS.replace('"caller"', '"from"'))
+    assert exchange.post(json.dumps(calls[3]).encode()).json()["accepted"] == 2
+    for point in ("sent", "noted"):
+        killed = shared.run(*redrive, crash_at=f"redrive:{point}:1")
+        assert killed.returncode == -signal.SIGKILL
+    assert set(statuses(shared.run(*redrive)).values()) == {"sent"}
+    assert set(statuses(shared.run(*redrive)).values()) == {"sent_before"}
+    rows = (
+        "SELECT event_type, count(), uniqExact(event_id) FROM touchpoints WHERE source = %(source)s GROUP BY event_type"
+    )
+    want = {("call.queued", 4, 4), ("call.ended", 4, 4)}
+    until(lambda: set(shared.query(rows, {"source": exchange.source})) == want, 30, "all calls are stored once")
+    assert shared.told("reconcile")["unexplained"] == 0
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome is installed")

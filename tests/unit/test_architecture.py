@@ -107,6 +107,7 @@ PURE = {
     "sinks/decisions.py",
     "sinks/rows.py",
     "schemas/compatibility.py",
+    "schemas/lateness.py",
     "schemas/namespaces.py",
     "schemas/walk.py",
 }

@@ -29,6 +29,7 @@ def test_a_stage_tells_what_it_did(registry: CollectorRegistry) -> None:
     meter.batch(100, 0.25, 0.5, 0.0)
     meter.transaction(0.125, 100)
     meter.verdict("duplicate", 3)
+    meter.late("web", 2)
     meter.retry("registry")
     assert signs.outage_at is not None
     meter.transaction(0.125, 10)
@@ -44,6 +45,7 @@ def test_a_stage_tells_what_it_did(registry: CollectorRegistry) -> None:
     }
     assert found["touchstream_stage_step_seconds_count", "encode"] == 0
     assert found["touchstream_resolve_verdicts_total", "duplicate"] == 3
+    assert found["touchstream_resolve_late_total", "web"] == 2
     assert found["touchstream_stage_retries_total", "registry"] == 1
 
 

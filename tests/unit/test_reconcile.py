@@ -130,6 +130,25 @@ def test_what_was_sent_on_is_stored_where_it_belongs() -> None:
     assert total(found)["rekeyed"] == 2
 
 
+@pytest.mark.parametrize("home", [0, 1])
+def test_what_was_sent_on_and_refused_there_is_explained(home: int) -> None:
+    """Whichever of the two partitions is accounted for first; one that a stage rejected there was not sent on from here."""
+    partitions = next(n for n in range(2, 100) if Places("cx.", n).home(KEYRING.cell("customer", "c-1")) == home)
+    away = 1 - home
+    records = log("a", "", "b", "c", place=(SOURCE, away)) + log("a", "b", "d", place=(SOURCE, home))
+    judging = replace(ANYWHERE, places=Places("cx.", partitions))
+    found = reconcile(
+        records,
+        places(2, partition=home),
+        places(1, partition=away) | places(1, partition=home),
+        refused=places(0, partition=home),
+        judging=judging,
+    )
+    by_partition = {account.partition: account for account in found}
+    assert (by_partition[away].rekeyed, by_partition[away].unexplained) == (1, [2, 3])
+    assert sums(by_partition[home]) == (3, 1, 2, 0, [])
+
+
 def test_a_duplicate_of_a_lost_event_is_lost() -> None:
     """Nobody stored it, so nobody may call it a duplicate."""
     assert only(reconcile(log("a", "a"), places())).unexplained == [0, 1]

@@ -117,12 +117,12 @@ class Judge:
         return _words(found) if isinstance(found, Rejection) else found
 
     def _of_row(self, one: Rejected, mapped: Mapped, mending: Mending, now: int) -> Sendable | str:
-        """What a row gives by the mapping of now. Of one that did not fit nothing was taken, so it gives all; of one that did, all
-        but the touchpoint that was rejected may be stored."""
-        made = mapped.made(one.payload)
+        """What a row gives by the mapping of now. Of one that was none, or did not fit, nothing was taken, so it gives all; of one
+        that did fit, all but the touchpoint that was rejected may be stored."""
+        made = mapped.made(one.payload, self._taker(one.source).most_bytes)
         if isinstance(made, Rejection):
             return _words(made)
-        if one.reason != Reason.MISFIT:
+        if one.event_type:
             made = [
                 record for record in made if (record["event_type"], record["channel"]) == (one.event_type, one.channel)
             ]

@@ -48,13 +48,14 @@ class Desk:
         clock = asyncio.get_running_loop().time
         began = clock()
         for one in self._events(body, form, judge):
-            found.append(one)
+            if one is not None:
+                found.append(one)
             if clock() - began > TURN_S:
                 await asyncio.sleep(0)
                 began = clock()
         return found
 
-    def _events(self, body: bytes, form: Form | Mapped, judge: Judge) -> Iterator[Good | Bad]:
+    def _events(self, body: bytes, form: Form | Mapped, judge: Judge) -> Iterator[Good | Bad | None]:
         now = self._now()
         if isinstance(form, Mapped):
             return form.events(body, judge, now, self._most_events)

@@ -52,14 +52,14 @@ class Judge:
     def json(self, body: bytes, now: int) -> Good | Bad:
         """One JSON event that came at `now`, milliseconds since epoch, UTC."""
         if len(body) > self.most_bytes:
-            return self.bad(body, self._too_large(len(body)))
+            return self.bad(body, too_large(len(body), self.most_bytes))
         record = read(body, self.shape)
         return self.bad(body, record) if isinstance(record, Rejection) else self.record(record, body, now)
 
     def avro(self, value: bytes, now: int) -> Good | Bad:
         """One Avro record in the wire format. Raises RegistryUnavailable."""
         if len(value) > self.most_bytes:
-            return self.bad(value, self._too_large(len(value)))
+            return self.bad(value, too_large(len(value), self.most_bytes))
         record = self.admission.decoder.decode(value)
         return self.bad(value, record) if isinstance(record, Rejection) else self.record(record, value, now)
 
@@ -80,8 +80,10 @@ class Judge:
         told = {name: record[name] for name in TOLD} if record else {}
         return Bad(body, why, {**told, "source": self.source})
 
-    def _too_large(self, size: int) -> Rejection:
-        return Rejection(Reason.TOO_LARGE, "", f"{self.most_bytes} bytes at most", f"{size} bytes")
+
+def too_large(size: int, most: int) -> Rejection:
+    """Why an event of so many bytes is none where it may have `most`."""
+    return Rejection(Reason.TOO_LARGE, "", f"{most} bytes at most", f"{size} bytes")
 
 
 def outs(prefix: str, encoder: Encoder, good: Sequence[Good], bad: Iterable[Bad]) -> list[Out]:

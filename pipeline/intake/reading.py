@@ -49,10 +49,15 @@ def read(raw: bytes, shape: Shape) -> Record | Rejection:
     return record
 
 
-def loaded(raw: bytes) -> Any:
-    """What the bytes of one JSON value say; a Rejection where they say nothing, or not the same to every reader."""
+def loaded(raw: bytes, numbers: type[str] | None = None) -> Any:
+    """What the bytes of one JSON value say; a Rejection where they say nothing, or not the same to every reader.
+
+    With `numbers` those are left as they are written, so that a sum of money keeps every digit.
+    """
     try:
-        return json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_refuse)
+        return json.loads(
+            raw.decode(), object_pairs_hook=_once, parse_constant=_refuse, parse_int=numbers, parse_float=numbers
+        )
     except UnicodeDecodeError:
         return Rejection(Reason.TEXT_MALFORMED, "", "UTF-8", "bytes that are not")
     except _Doubled:
@@ -66,6 +71,8 @@ def loaded(raw: bytes) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if not pairs:  # of which a body may hold millions
+        return {}
     found = dict(pairs)
     if len(found) != len(pairs):
         raise _Doubled

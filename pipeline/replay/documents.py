@@ -3,22 +3,28 @@
 import base64
 import io
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
 from pipeline.replay.lines import Lines
-from pipeline.replay.row import ROW_CHARS, BadRow, Layout, Row
+from pipeline.replay.row import ROW_CHARS, TOO_LONG_WITH_NAMES, BadRow, Layout, Row
 
 DOCUMENT_CHARS: Final = 20_000_000
 DEPTH: Final = 64
-_NOTHING: Final = object()
+NOTHING: Final = object()
 _NO_JSON: Final = "is not JSON"
 _NO_OBJECT: Final = "is not a JSON object"
 
 
-class _Unflat(ValueError):
+_FOREIGN: Final = re.compile("[\udc80-\udcff]")
+_HALF: Final = re.compile("[\ud800-\udfff]")
+Load = Callable[[str], Any]
+
+
+class Unflat(ValueError):
     """A record cannot become cells. Says why."""
 
 
@@ -49,7 +55,7 @@ def of_text(lines: Lines, layout: Layout) -> Iterator[Row | BadRow]:
     if not text.strip():
         return iter(())
     value = _loaded(text)
-    if value is not _NOTHING:
+    if value is not NOTHING:
         return _numbered(_of_value(lines.number + 1, text, value, layout, lists=True))
     return _of_broken(text, lines.number, layout)
 
@@ -79,18 +85,18 @@ def _numbered(entries: Iterable[_Entry]) -> Iterator[Row | BadRow]:
 
 
 def _loaded(text: str) -> Any:
-    """The value of a JSON text, numbers as text, so that a sum of money keeps every digit; _NOTHING when it is none."""
+    """The value of a JSON text, numbers as text, so that a sum of money keeps every digit; NOTHING when it is none."""
     try:
         return json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
-        return _NOTHING
+        return NOTHING
 
 
 def _of_line(number: int, text: str, fault: str | None, layout: Layout, lists: bool = False) -> Iterator[_Entry]:
     if fault is None and not text.strip():
         return
-    value = _loaded(text) if fault is None else _NOTHING
-    if value is _NOTHING:
+    value = _loaded(text) if fault is None else NOTHING
+    if value is NOTHING:
         yield _Entry(number, text, None, {}, fault or _NO_JSON)
     else:
         yield from _of_value(number, text, value, layout, lists)
@@ -100,38 +106,49 @@ def _of_value(line: int, text: str, value: Any, layout: Layout, lists: bool) -> 
     for document in value if lists and isinstance(value, list) else [value]:
         records, surrounding = _records(document, layout.records)
         try:
-            around = _flat(surrounding, "outer.") if surrounding else {}
-        except _Unflat as error:
-            yield _Entry(line, text[:ROW_CHARS], None, {}, f"has around its records what {error}")
+            around = around_of(surrounding) if surrounding else {}
+        except Unflat as error:
+            yield _Entry(line, text[:ROW_CHARS], None, {}, str(error))
             continue
         for record in records:
-            yield _entry(line, _unpacked(record, layout), around, text if record is value else None)
+            yield _entry(line, record, layout, around, text if record is value else None)
 
 
-def _unpacked(record: Any, layout: Layout) -> Any:
-    """The record, with what is JSON within a text of its own, or that in base64, under its new name as well."""
+def cells_of(record: Any, layout: Layout, load: Load) -> dict[str, str]:
+    """The cells of a record; `load` gives the value of a JSON text, or NOTHING. Raises Unflat, and whatever `load` does."""
     if not isinstance(record, dict):
-        return record
-    found = {name: _inner(record[key]) for key, name in layout.unpack if isinstance(record.get(key), str)}
+        raise Unflat(_NO_OBJECT)
+    return _flat(_unpacked(record, layout, load))
+
+
+def around_of(surrounding: dict[str, Any]) -> dict[str, str]:
+    """The cells of what is around records. Raises Unflat."""
+    try:
+        return _flat(surrounding, "outer.")
+    except Unflat as error:
+        raise Unflat(f"has around its records what {error}") from None
+
+
+def _unpacked(record: dict[str, Any], layout: Layout, load: Load) -> dict[str, Any]:
+    """The record, with what is JSON within a text of its own, or that in base64, under its new name as well."""
+    found = {name: _inner(record[key], load) for key, name in layout.unpack if isinstance(record.get(key), str)}
     return record | {name: value for name, value in found.items() if isinstance(value, dict | list)}
 
 
-def _inner(text: str) -> Any:
-    value = _loaded(text)
-    if value is not _NOTHING:
+def _inner(text: str, load: Load) -> Any:
+    value = load(text)
+    if value is not NOTHING:
         return value
     try:
-        return _loaded(base64.urlsafe_b64decode(text.rstrip("=") + "==").decode())
+        return load(base64.urlsafe_b64decode(text.rstrip("=") + "==").decode())
     except ValueError:
-        return _NOTHING
+        return NOTHING
 
 
-def _entry(line: int, record: Any, around: dict[str, str], text: str | None) -> _Entry:
+def _entry(line: int, record: Any, layout: Layout, around: dict[str, str], text: str | None) -> _Entry:
     try:
-        if not isinstance(record, dict):
-            raise _Unflat(_NO_OBJECT)
-        return _Entry(line, "", _flat(record), around)
-    except _Unflat as error:
+        return _Entry(line, "", cells_of(record, layout, _loaded), around)
+    except Unflat as error:
         return _Entry(line, (_written(record) if text is None else text)[:ROW_CHARS], None, {}, str(error))
 
 
@@ -159,40 +176,43 @@ def _without(document: dict[str, Any], parts: list[str]) -> dict[str, Any]:
 
 
 def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Names of nested values are joined by dots; elements of lists are numbered from 0. Raises _Unflat."""
+    """Names of nested values are joined by dots; elements of lists are numbered from 0. Raises Unflat."""
     cells: dict[str, str] = {}
-    chars, nested = 0, [_named(prefix, record)]
+    chars, nested = 0, [(prefix, _pairs(record))]
     while nested:
-        pair = next(nested[-1], None)
-        if pair is None:
+        prefix, pairs = nested[-1]
+        for key, value in pairs:
+            name = f"{prefix}{key}"
+            # Each name of a nested value repeats the names above it, so a small text could become very large cells.
+            chars += len(name)
+            if type(value) is str:
+                cells[name] = value
+                chars += len(value)
+            if chars > ROW_CHARS:
+                raise Unflat(TOO_LONG_WITH_NAMES)
+            if value is True or value is False:
+                cells[name] = "true" if value else "false"
+            elif value and type(value) is not str:
+                if len(nested) >= DEPTH:
+                    raise Unflat(f"is nested more than {DEPTH} deep")
+                nested.append((f"{name}.", _pairs(value)))
+                break
+        else:
             nested.pop()
-            continue
-        name, value = pair
-        if isinstance(value, dict | list):
-            if len(nested) >= DEPTH:
-                raise _Unflat(f"is nested more than {DEPTH} deep")
-            nested.append(_named(f"{name}.", value))
-        elif value is not None:
-            cells[name] = ("true" if value else "false") if isinstance(value, bool) else str(value)
-        # Each name of a nested value repeats the names above it, so a small text could become very large cells.
-        chars += len(name) + len(cells.get(name, ""))
-        if chars > ROW_CHARS:
-            raise _Unflat(f"is longer than {ROW_CHARS} characters with all its names")
     _refuse_bad_text("".join(cells) + "".join(cells.values()))
     return cells
 
 
-def _named(prefix: str, value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
-    pairs: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
-    return ((f"{prefix}{key}", inner) for key, inner in pairs)
+def _pairs(value: dict[str, Any] | list[Any]) -> Iterator[tuple[Any, Any]]:
+    return iter(value.items()) if isinstance(value, dict) else enumerate(value)
 
 
 def _refuse_bad_text(text: str) -> None:
     if "\0" in text:
-        raise _Unflat("holds a NUL byte")
+        raise Unflat("holds a NUL byte")
     if text.isascii():
         return
-    if any("\udc80" <= sign <= "\udcff" for sign in text):
-        raise _Unflat("holds bytes that are not in the file's encoding")
-    if any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise _Unflat("holds half a character")
+    if _FOREIGN.search(text):
+        raise Unflat("holds bytes that are not in the file's encoding")
+    if _HALF.search(text):
+        raise Unflat("holds half a character")

@@ -1,13 +1,16 @@
 """The lines of a text with their numbers and faults, whatever they come from."""
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from pipeline.replay.row import ROW_CHARS
+from pipeline.replay.row import ROW_CHARS, TOO_LONG
 
 _BROKEN: Final = (EOFError, UnicodeError)
+_KEPT_CHARS: Final = 200
+_NO_TEXT: Final = re.compile("[\ud800-\udfff]")
 
 
 class FileFault(Exception):
@@ -62,11 +65,15 @@ class _Ahead:
 
 
 class Lines:
-    """The lines of a file with their numbers; one that is too long or not in the encoding comes with its fault."""
+    """The lines of a file with their numbers; one that is too long or not in the encoding comes with its fault.
 
-    def __init__(self, source: Source, what: str) -> None:
+    Of one that is too long `kept` characters are kept at least.
+    """
+
+    def __init__(self, source: Source, what: str, kept: int = _KEPT_CHARS) -> None:
         self._source = source
         self._what = what
+        self._kept = kept
         self._number = 0
 
     def __iter__(self) -> Iterator[Line]:
@@ -78,11 +85,10 @@ class Lines:
         if not line:
             raise StopIteration
         if len(line) >= ROW_CHARS:
-            self._skip_rest(line)
-            return Line(self._number, line[:200], f"longer than {ROW_CHARS} characters")
+            return Line(self._number, self._long(line), TOO_LONG)
         if "\0" in line:
             return Line(self._number, line, "holds a NUL byte")
-        if not line.isascii() and any("\ud800" <= sign <= "\udfff" for sign in line):
+        if not line.isascii() and _NO_TEXT.search(line):
             return Line(self._number, line, "holds bytes that are not in the file's encoding")
         return Line(self._number, line)
 
@@ -99,9 +105,14 @@ class Lines:
             return None
         return text
 
-    def _skip_rest(self, line: str) -> None:
+    def _long(self, line: str) -> str:
+        parts, chars = [line[: self._kept]], len(line)
         while line and not line.endswith(("\n", "\r")):
             line = self._read()
+            if chars < self._kept:
+                parts.append(line)
+            chars += len(line)
+        return "".join(parts)
 
     def _read(self) -> str:
         return self._guarded(self._source.readline, ROW_CHARS, self._number)

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import chain
 from typing import Any, Final
 
 from pipeline.events import Amount, Answer, Identifier, Promise, Touchpoint
@@ -33,27 +32,31 @@ def touchpoints(mapping: Mapping, secret: bytes, row: Row) -> list[Touchpoint]:
     """
     if not all(test(row) for test in mapping.when):
         return []
-    parts = [
-        (ending, plan, part)
-        for n, plan in enumerate(mapping.plans)
-        for ending, part in _parts(n, plan, secret, row)
-        if all(test(part) for test in plan.when)
-    ]
-    if not parts:
+    parts = [(plan, _parts(n, plan, secret, row)) for n, plan in enumerate(mapping.plans)]
+    if not any(part for _, part in parts):
         return []
     event_id = _event_id(mapping, secret, row)
-    return [_touchpoint(plan, event_id + ending, part) for ending, plan, part in parts]
+    return [one for plan, part in parts if part for one in _of_plan(plan, event_id, row, part)]
 
 
-def _parts(n: int, plan: Plan, secret: bytes, row: Row) -> Iterator[tuple[str, Row]]:
+def _of_plan(plan: Plan, event_id: str, row: Row, parts: list[tuple[str, Row]]) -> Iterator[Touchpoint]:
+    # Once for all parts: a row may have many cells and many entries, and their product would be far more.
+    kept = _kept(plan, row.cells)
+    for ending, part in parts:
+        yield _touchpoint(plan, event_id + ending, part, kept)
+
+
+def _parts(n: int, plan: Plan, secret: bytes, row: Row) -> list[tuple[str, Row]]:
     """What a plan is applied to, and how the ids of that end: the row, or the row with each entry of what it holds."""
     if not plan.each:
-        yield f"-{n + 1}" if n else "", row
-        return
+        return [(f"-{n + 1}" if n else "", row)] if all(test(row) for test in plan.when) else []
+    found = []
     for key, entry in _entries(plan.each, row).items():
-        # By its key, and not by its place, which another version of the same row may have changed.
-        ending = f"-{n + 1}-{_digest(key, secret, 6)}"
-        yield ending, Row(row.line, row.number, row.cells, row.around, entry)
+        part = Row(row.line, row.number, row.cells, row.around, entry)
+        if all(test(part) for test in plan.when):
+            # By its key, and not by its place, which another version of the same row may have changed.
+            found.append((f"-{n + 1}-{_digest(key, secret, 6)}", part))
+    return found
 
 
 def _entries(path: str, row: Row) -> dict[str, dict[str, str]]:
@@ -63,8 +66,8 @@ def _entries(path: str, row: Row) -> dict[str, dict[str, str]]:
             key, _, rest = name[len(path) + 1 :].partition(".")
             entry = found.setdefault(key, {"each.key": key})
             entry[f"each.value.{rest}" if rest else "each.value"] = text
-    if len(found) > MOST_ENTRIES:
-        raise Misfit("each", f"more than {MOST_ENTRIES} entries")
+            if len(found) > MOST_ENTRIES:
+                raise Misfit("each", f"more than {MOST_ENTRIES} entries")
     return found
 
 
@@ -86,7 +89,7 @@ def _digest(value: Any, secret: bytes, size: int) -> str:
     return hashlib.blake2b(plain, digest_size=size, key=secret[:64]).hexdigest()
 
 
-def _touchpoint(plan: Plan, event_id: str, row: Row) -> Touchpoint:
+def _touchpoint(plan: Plan, event_id: str, row: Row, kept: dict[str, str]) -> Touchpoint:
     made = {name: value for name, field in plan.fields.items() if (value := field.of(row)) is not None}
     for name in _REQUIRED:
         if name not in made:
@@ -99,17 +102,17 @@ def _touchpoint(plan: Plan, event_id: str, row: Row) -> Touchpoint:
         value = _nested(name, fields, row)
         if value is not None:
             made[name] = value
-    return Touchpoint(event_id=event_id, identifiers=_identifiers(plan, row), attributes=_attributes(plan, row), **made)
+    named = {name: text for name, field in plan.attributes.items() if (text := field.of(row)) is not None}
+    attributes = {**kept, **_kept(plan, row.entry), **named}
+    return Touchpoint(event_id=event_id, identifiers=_identifiers(plan, row), attributes=attributes, **made)
 
 
-def _attributes(plan: Plan, row: Row) -> dict[str, str]:
-    kept = {
-        name[len(prefix) + 1 :]: text.strip()
-        for prefix in plan.kept
-        for name, text in chain(row.cells.items(), row.entry.items())
-        if name.startswith(f"{prefix}.") and text.strip()
-    }
-    return kept | {name: text for name, field in plan.attributes.items() if (text := field.of(row)) is not None}
+def _kept(plan: Plan, cells: dict[str, str]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    for prefix in plan.kept:
+        start, size = f"{prefix}.", len(prefix) + 1
+        kept |= {name[size:]: bare for name, text in cells.items() if name.startswith(start) and (bare := text.strip())}
+    return kept
 
 
 def _nested(name: str, fields: dict[str, Field], row: Row) -> Any:

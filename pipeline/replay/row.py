@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 ROW_CHARS: Final = 200_000
+TOO_LONG: Final = f"longer than {ROW_CHARS} characters"
+TOO_LONG_WITH_NAMES: Final = f"is longer than {ROW_CHARS} characters with all its names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Layout:
 class Row:
     """One row: the line that it begins on, its number among the rows (both from 1), and its cells by column.
 
-    `around` is what surrounds it in its document, `entry` the one that is at hand where a row is taken apart.
+    `around` is what surrounds it in its document, `entry` the one that is at hand where a row is taken apart. `text` is what a
+    row of delimited text is made of.
     """
 
     line: int
@@ -43,6 +46,7 @@ class Row:
     cells: dict[str, str]
     around: dict[str, str] = field(default_factory=dict)
     entry: dict[str, str] = field(default_factory=dict)
+    text: str = field(default="", compare=False, repr=False)
 
     def cell(self, column: str) -> str:
         """The text of a column; empty where there is none."""

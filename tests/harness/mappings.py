@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.cli.intake_text import said
+from pipeline.events import Rejection
+from pipeline.intake.bodies import BodyUnreadable
+from pipeline.intake.mapped_bodies import pieces
+from pipeline.intake.mapped_rows import Bounds
 from pipeline.replay import ready
 from pipeline.replay.plan import Mapping
+from pipeline.replay.row import BadRow, Row
 from pipeline.replay.rows import read_rows
 from pipeline.replay.trial import tried
 from tests.harness.touchpoints import LIMITS
@@ -15,6 +20,20 @@ EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "examples"
 SECRET: Final = b"0123456789abcdef"
 ARRIVED_AT: Final = 1_772_582_400_000
 """Milliseconds since epoch: a day after the examples, 2026-03-04 00:00 UTC."""
+
+BOUNDS: Final = Bounds(10_000, 512 << 10)
+
+
+def rows_of(mapping: Mapping, body: bytes) -> list[Row | BadRow]:
+    """The rows of a body, as the intake reads it."""
+    found: list[Row | BadRow] = []
+    try:
+        for piece in pieces(mapping, body, BOUNDS):
+            row = piece.row
+            found.append(BadRow(1, len(found) + 1, row.got, "") if isinstance(row, Rejection) else row)
+    except BodyUnreadable as error:
+        found.append(BadRow(1, len(found) + 1, error.why.got, ""))
+    return found
 
 
 def example(name: str) -> Path:

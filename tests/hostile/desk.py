@@ -12,11 +12,13 @@ from pipeline.events import Out
 from pipeline.intake.bodies import BodyUnreadable, TooManyEvents, form_of
 from pipeline.intake.desk import Desk
 from pipeline.intake.judging import Judge
+from pipeline.intake.mapped import Mapped
 from pipeline.intake.outbox import Outbox
 from pipeline.intake.requests import Refusal, body_of
 from pipeline.intake.shape import shape_of
 from pipeline.intake.verdicts import Verdict
-from tests.harness.touchpoints import admission, encoder
+from pipeline.replay.ready import ready
+from tests.harness.touchpoints import SECRET, admission, encoder
 from tests.hostile.entries import Entry
 
 SETTINGS = Settings.model_fields
@@ -56,7 +58,7 @@ class Front:
 
     def answer(self, entry: Entry) -> Told:
         """What is told to whoever sends this."""
-        form = form_of(entry.kind)
+        form = Mapped(ready(entry.mapping), SECRET) if entry.mapping else form_of(entry.kind)
         assert form is not None
         try:
             body = asyncio.run(body_of(_request(entry), BODY_BYTES))

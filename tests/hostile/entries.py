@@ -20,7 +20,7 @@ Make = Callable[[], bytes]
 class Entry:
     """A body, and the answer to it: for 202 and 422 a code for each event, or `ACCEPTED`; otherwise the one code of the fault.
 
-    `make` gives the bytes; `headers` are sent besides the media type.
+    `make` gives the bytes; `headers` are sent besides the media type; `mapping` names the mapping of the key that it is sent with.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Entry:
     status: int
     codes: tuple[str, ...]
     headers: tuple[tuple[str, str], ...] = ()
+    mapping: str = ""
 
 
 @dataclass(frozen=True, slots=True)

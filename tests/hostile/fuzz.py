@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of what reads input: `python -m tests.hostile.fuzz json|avro|container --runs N`.
+"""Coverage-guided fuzzing of what reads input: `python -m tests.hostile.fuzz json|avro|container|mapped --runs N`.
 
 Needs the packages of tests/hostile/requirements-fuzz.lock beside those of the project. It ends with 0 after so many inputs when
 nothing was found; an input that breaks a target's promises is written to a file `crash-...`, and belongs into the corpus.
@@ -24,6 +24,7 @@ VERSIONS: Final = ("atheris", "msgspec", "fastavro", "pyarrow", "pyruhvro")
 INSTRUMENTED: Final = [
     "pipeline.intake",
     "pipeline.codec",
+    "pipeline.replay",
     "processors.validate",
     "processors.resolve",
     "schemas",
@@ -77,7 +78,7 @@ def machine() -> str:
 def main() -> None:
     """The command line. The fuzzer ends the process."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile.fuzz", description=__doc__)
-    parser.add_argument("target", choices=["avro", "container", "json"])
+    parser.add_argument("target", choices=["avro", "container", "json", "mapped"])
     parser.add_argument("--runs", type=int, default=10_000, help="inputs in all")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()

@@ -2,18 +2,21 @@
 not, and lets through every exception that nobody has stated."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Final
 
 from pipeline.codec import Codec, Encoder, Record, codec_named
-from pipeline.events import Origin, Raw, Rejection
+from pipeline.events import Origin, Raw, Reason, Rejection
 from pipeline.intake import avro_bodies, bodies
 from pipeline.intake.bodies import BodyUnreadable, TooManyEvents
 from pipeline.intake.judging import MANY, Bad, Good, Judge, outs
+from pipeline.intake.mapped import Mapped
 from pipeline.intake.shape import shape_of
+from pipeline.replay import ready
 from processors.resolve import Admission, judge
 from schemas.registry import FileRegistry, load
 from tests.harness.codecs import Registered, newer, older, reworded
-from tests.harness.touchpoints import KEYRING, LIMITS, NOW
+from tests.harness.touchpoints import KEYRING, LIMITS, NOW, SECRET
 from tests.hostile.words import strange
 
 MOST_EVENTS: Final = 100
@@ -27,6 +30,12 @@ OTHERS: Final = {
 }
 REGISTRY: Final = Registered({OURS: load("touchpoint"), **OTHERS})
 SOURCE: Final = "load"
+MAPPINGS: Final = tuple(Mapped(ready.ready(name), SECRET) for name in ready.names())
+# A judge whose bound small inputs reach.
+SMALL_BYTES: Final = 600
+MARK: Final = b"\xef\xbb\xbf"
+# So many of what was kept of an input are read again.
+AGAIN: Final = 3
 
 
 def admission(codec: Codec) -> Admission:
@@ -37,6 +46,7 @@ def admission(codec: Codec) -> Admission:
 _ADMISSIONS: Final = [admission(codec) for codec in CODECS]
 _ENCODER: Final = Encoder("touchpoint", FileRegistry(), "any-value")
 _JUDGE: Final = Judge(SOURCE, shape_of("touchpoint"), _ADMISSIONS[0], EVENT_BYTES)
+_JUDGES: Final = (_JUDGE, replace(_JUDGE, most_bytes=SMALL_BYTES))
 
 
 class Counts(Counter[str]):
@@ -89,6 +99,36 @@ def container(data: bytes, counts: Counts) -> None:
     _written(judged, counts)
 
 
+def mapped(data: bytes, counts: Counts) -> None:
+    """A body of another system; its first byte says by which mapping it is read, and how large an event may be. What is kept of it
+    gives the same reason again when it is sent alone."""
+    form, judge = MAPPINGS[data[0] % len(MAPPINGS)] if data else MAPPINGS[0], _JUDGES[data[:1] > b"\x7f"]
+    body = data[1:]
+    try:
+        judged = [one for one in form.events(body, judge, NOW, MOST_EVENTS) if one is not None]
+    except TooManyEvents:
+        counts["too_many"] += 1
+        return
+    except BodyUnreadable as error:
+        _reason(error.why, counts)
+        return
+    _written(judged, counts)
+    for one in [one for one in judged if isinstance(one, Bad) and one.body != body][:AGAIN]:
+        assert one.why.reason in _reasons(form, one.body, judge), f"{one.why!r} not again"
+
+
+def _reasons(form: Mapped, body: bytes, judge: Judge) -> set[str]:
+    """Why parts of a body are none; any reason where the body alone is read otherwise than among others: a byte order mark is one
+    where it begins a body and only there, and a list that is no JSON is unreadable as a whole."""
+    if MARK in body:
+        return set(Reason)
+    try:
+        judged = list(form.events(body, judge, NOW, MOST_EVENTS))
+    except BodyUnreadable:
+        return set(Reason)
+    return {one.why.reason for one in judged if isinstance(one, Bad)}
+
+
 def _written(judged: list[Good | Bad], counts: Counts) -> None:
     good = [one for one in judged if isinstance(one, Good)]
     bad = [one for one in judged if isinstance(one, Bad)]
@@ -116,4 +156,4 @@ def _again(record: Record) -> None:
     assert read == record, f"{record!r} became {read!r}"
 
 
-TARGETS: Final = {"avro": avro, "json": json, "container": container}
+TARGETS: Final = {"avro": avro, "json": json, "container": container, "mapped": mapped}

@@ -1,4 +1,4 @@
-"""Which words an answer may have: those of our own source, schemas and the JSON reader's types, and none of what was sent."""
+"""Which words an answer may have: those of our source, mappings, schemas and the JSON reader's types, and none of what was sent."""
 
 import re
 from functools import cache
@@ -13,6 +13,8 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _SOURCES: Final = (
     "pipeline/intake",
     "pipeline/codec",
+    "pipeline/replay",
+    "pipeline/mappings",
     "processors/validate.py",
     "schemas/namespaces.toml",
     "schemas/touchpoint",

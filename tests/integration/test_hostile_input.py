@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import http.client
+import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -17,8 +18,12 @@ import msgspec
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from pipeline.intake import keyfile
+from pipeline.intake.keys import Key, hashed, text_of
+from pipeline.replay import ready
 from tests.harness.installation import Installation
 from tests.harness.records import written
+from tests.hostile import mapped
 from tests.hostile.bodies import entries
 from tests.hostile.entries import JSON, PERSON, Entry, event, record, said
 from tests.hostile.records import records
@@ -29,6 +34,8 @@ LONGEST_S: Final = 4.0
 MOST_MIB: Final = 400
 TOGETHER: Final = 4
 LARGE: Final = 100_000
+# Of the small bodies of other systems every so manieth goes over HTTP; all of them go through the functions alone.
+SOME: Final = 4
 TOPIC: Final = "touchpoints.web.v1"
 
 
@@ -60,18 +67,20 @@ class Answer:
 
 @dataclass(slots=True)
 class Sender:
-    """One connection with a key of the source `load`; notes which events were told to be taken."""
+    """One connection with keys of the source `load`, by mapping; notes which events were told to be taken."""
 
     url: str
-    key: str
+    keys: dict[str, str]
     taken: set[str] = field(default_factory=set)
     _connection: http.client.HTTPConnection | None = None
 
-    def send(self, body: bytes, kind: str = JSON, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    def send(
+        self, body: bytes, kind: str = JSON, headers: tuple[tuple[str, str], ...] = (), mapping: str = ""
+    ) -> Answer:
         """Send a body."""
         if self._connection is None:
             self._connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
-        given = {"Authorization": f"Bearer {self.key}", "Content-Type": kind, **dict(headers)}
+        given = {"Authorization": f"Bearer {self.keys[mapping]}", "Content-Type": kind, **dict(headers)}
         began = time.monotonic()
         # A request that is refused by its head has its answer before the body is out.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -99,19 +108,19 @@ class Intake:
 
     shared: Installation
     url: str
-    key: str
+    keys: dict[str, str]
     pid: int
     senders: list[Sender] = field(default_factory=list)
 
     def sender(self) -> Sender:
         """One more connection."""
-        self.senders.append(Sender(self.url, self.key))
+        self.senders.append(Sender(self.url, self.keys))
         return self.senders[-1]
 
     def fault(self, sender: Sender, entry: Entry) -> str:
         """What is wrong with the answer to an entry, or to a good event after it; "" when nothing is."""
         body, before = entry.make(), self.core_s()
-        answer = sender.send(body, entry.kind, entry.headers)
+        answer = sender.send(body, entry.kind, entry.headers, entry.mapping)
         took = self.core_s() - before
         if (answer.status, answer.codes) != (entry.status, entry.codes):
             return f"{entry.name}: {answer.status} {answer.codes[:9]}"
@@ -140,12 +149,23 @@ class Intake:
 
 @pytest.fixture(scope="module")
 def intake(shared: Installation) -> Iterator[Intake]:
-    """With a key for the corpus's source."""
-    key = shared.told("keys", "add", "load")["key"]
-    found = Intake(shared, shared.told("status")["intake"], key, shared.pid("intake"))
+    """With keys for the corpus's source: one for touchpoints as they are, one for each ready mapping."""
+    keys = {"": shared.told("keys", "add", "load")["key"], **_mapped_keys(shared)}
+    found = Intake(shared, shared.told("status")["intake"], keys, shared.pid("intake"))
     yield found
     for sender in found.senders:
         sender.close()
+
+
+def _mapped_keys(shared: Installation) -> dict[str, str]:
+    """Written as the command does it, which would take half a second for each."""
+    made: dict[str, str] = {}
+    with keyfile.changing(keyfile.path(shared.settings)) as keys:
+        for mapping in ready.names():
+            name, secret = secrets.token_hex(6), secrets.token_hex(32)
+            keys.append(Key(name=name, source="load", sha256=hashed(secret), created_at=now_ms(), mapping=mapping))
+            made[mapping] = text_of(name, secret)
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +192,9 @@ def on_topic(shared: Installation) -> OnTopic:
 @pytest.fixture(scope="module")
 def sent(intake: Intake, on_topic: OnTopic) -> list[Entry]:
     """The whole corpus, sent and answered as it should be."""
-    corpus = entries(now_ms(), uuid4().hex)
+    others = mapped.entries(now_ms(), uuid4().hex)
+    small_ones = [entry for entry in others if len(entry.make()) <= LARGE]
+    corpus = [*entries(now_ms(), uuid4().hex), *small_ones[::SOME], *(one for one in others if one not in small_ones)]
     sizes = {entry.name: len(entry.make()) for entry in corpus}
     small = [entry for entry in corpus if sizes[entry.name] <= LARGE and "same one again" not in entry.name]
     rest = [entry for entry in corpus if sizes[entry.name] > LARGE or "same one again" in entry.name]
@@ -200,7 +222,7 @@ def test_bodies_are_answered_as_expected_and_cost_only_themselves(intake: Intake
 def answered(intake: Intake) -> list[str]:
     """What was wrong with the answers to requests that are wrong below their bodies."""
     sender = intake.sender()
-    faults = [fault for trick in tricks(intake.key, now_ms()) if (fault := _trick(intake.url, trick))]
+    faults = [fault for trick in tricks(intake.keys[""], now_ms()) if (fault := _trick(intake.url, trick))]
     after = sender.send(said(event(f"after-{uuid4()}", now_ms())))
     return faults if after.status == 202 else [*faults, f"after all: {after.told}"]
 

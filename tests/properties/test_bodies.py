@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.replay import ready
-from pipeline.replay.bodies import records_of
 from pipeline.replay.row import BadRow, Row
 from pipeline.replay.trial import tried
-from tests.harness.mappings import ARRIVED_AT, SECRET, example
+from tests.harness.mappings import ARRIVED_AT, SECRET, example, rows_of
 from tests.harness.touchpoints import LIMITS
 
 NAMES = st.sampled_from(ready.names())
@@ -39,7 +38,7 @@ def damaged(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 def read(name: str, body: bytes) -> list[Row | BadRow]:
-    rows = list(records_of(ready.ready(name), body))
+    rows = rows_of(ready.ready(name), body)
     assert [row.number for row in rows] == list(range(1, len(rows) + 1))
     return rows
 

@@ -57,7 +57,7 @@ PURE = {
     ),
     *(
         f"pipeline/replay/{name}.py"
-        for name in ("bodies", "documents", "fields", "lines", "mapper", "plan", "records", "row", "trial", "values")
+        for name in ("documents", "fields", "lines", "mapper", "plan", "records", "row", "trial", "values")
     ),
     *(
         f"pipeline/codec/{name}.py"
@@ -83,6 +83,10 @@ PURE = {
             "bodies",
             "judging",
             "keys",
+            "mapped",
+            "mapped_bodies",
+            "mapped_json",
+            "mapped_rows",
             "rate",
             "reading",
             "recent",

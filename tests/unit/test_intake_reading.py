@@ -98,7 +98,7 @@ def test_every_reason_of_bodies_is_reached() -> None:
 SEGMENT: list[tuple[bytes, list[str]]] = [
     (EXAMPLES.joinpath("segment.jsonl").read_bytes().splitlines()[0], []),
     (b'{"type": "page"}', [Reason.MISFIT]),
-    (b"no JSON", [Reason.MISFIT]),
+    (b"no JSON", [Reason.JSON]),
     (b'{"batch": [{"type": "page"}, {"type": "page", "messageId": "m-1", "userId": "u-1"}]}', [Reason.MISFIT] * 2),
 ]
 

@@ -149,6 +149,24 @@ def test_a_row_of_a_table_is_kept_so_that_it_can_be_read_again() -> None:
     assert [len(records(judged(one, one_site))) for one in kept] == [2, 2]
 
 
+def test_what_was_no_row_gives_all_its_touchpoints_once_the_mapping_reads_it() -> None:
+    """Whatever the reason; but not more than a row may give, and not what is too large by any mapping."""
+    table = b"id,from,begin,end,site\r\nc-1,+493023125010,%d,%d,north\r\n" % (NOW, NOW)
+    (kept,) = rejected(table, MENDED)
+    assert kept.reason == "json"
+    mended = TABLE.replace('"caller"', '"from"')
+    assert [record["site"] for record in records(judged(kept, mended))] == [None, "north"]
+    rows = table + b"c-2,+493023125010,1,1,north\r\n" * 1000
+    assert "1000 rows at most" in why(judged(replace(kept, payload=rows), mended))
+    (large,) = rejected(json.dumps({**CALL, "site": "x" * (1 << 19)}).encode(), MENDED)
+    assert large.reason == "too_large"
+    assert "too_large" in why(judged(large))
+    text = CALLS.replace('format = "json"', 'format = "json"\nrecords = "calls"').replace('"site"', '"outer.site"')
+    text = text.replace('"caller"', '"from"')
+    whole = json.dumps({"calls": [CALL] * 999, "site": "x" * 100_000}).encode()
+    assert "in all touchpoints" in why(judged(replace(kept, payload=whole), text))
+
+
 def test_of_a_row_that_fitted_only_what_was_rejected_goes_back() -> None:
     """The rest of it is stored."""
     kept = rejected(json.dumps({**CALL, "end": NOW + 10**9}).encode(), MENDED)

@@ -1,15 +1,16 @@
 """JSON as systems send it: one document, one on each line, lists of records within, texts within texts."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.replay.bodies import records_of
 from pipeline.replay.documents import DEPTH, DOCUMENT_CHARS
 from pipeline.replay.lines import FileFault
 from pipeline.replay.mapping import Mapping, parse
+from pipeline.replay.records import rows_of
 from pipeline.replay.row import ROW_CHARS, BadRow, Layout, Row
 from pipeline.replay.rows import read_rows
 
@@ -28,7 +29,14 @@ def plan(file: str) -> Mapping:
 
 
 def rows(body: str | bytes, file: str = 'format = "json"') -> list[Row | BadRow]:
-    return list(records_of(plan(file), body.encode() if isinstance(body, str) else body))
+    mapping, found = plan(file), list[Row | BadRow]()
+    raw = io.BytesIO(body.encode() if isinstance(body, str) else body)
+    text = io.TextIOWrapper(raw, mapping.layout.decoder, errors="surrogateescape", newline="")
+    try:
+        found.extend(rows_of(text, mapping.layout, mapping.columns, "the body"))
+    except FileFault as fault:
+        found.append(BadRow(1, 1, fault.plain, ""))
+    return found
 
 
 def cells(found: list[Row | BadRow]) -> list[Any]:

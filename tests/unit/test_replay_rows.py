@@ -1,6 +1,7 @@
 """Files as people have them: encodings, quotes, ragged and broken rows, files that are none."""
 
 import gzip
+import time
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,15 @@ def test_what_cannot_be_read_is_told_apart(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere", tmp_path / ("long" * 100)):
         with pytest.raises(Unreadable):
             list(read_rows(path, Layout()))
+
+
+def test_quotes_of_which_each_opens_the_next_are_read_a_few_times_only(tmp_path: Path) -> None:
+    """At first each costs its own line. No line is lost, and none is read again and again."""
+    line, file = b'a","xxxxxxxx\n', tmp_path / "quotes.csv"
+    file.write_bytes(b"a,b\n" + line * 100_000 + b"1,2\n")
+    began = time.process_time()
+    found = list(read_rows(file, Layout()))
+    assert time.process_time() - began < 5
+    text = "".join(row.text for row in found)
+    assert text.encode() == line * 100_000 + b"1,2\n"
+    assert [row.text.encode() for row in found[:5]] == [line] * 5

@@ -36,6 +36,7 @@ NOW = 1_790_000_000_000
 WEB = Place("cx.touchpoints.web.v1", 3, 1204)
 DAYS = 5 * 86_400_000
 SECRET = "sixteen bytes or more"
+NO_PLACES = ["", "a-1", "a@1", "-1@2", "a-x@2", "a-1@", "a-1@²"]
 
 
 def rejected(payload: bytes, stage: str = "resolve", **fields: Any) -> Rejected:
@@ -50,7 +51,9 @@ def answered(low: int, high: int, value: int) -> bytes:
     return encoded("e", NOW, "ann", answer=Answer("q", "nps", low, high, value))
 
 
-@pytest.mark.parametrize("text", ["", "a-1", "a@1", "-1@2", "a-x@2", "a-1@", "a-1@²"])
+@pytest.mark.parametrize(
+    "text", [*NO_PLACES, 'x" innerHTML="<img>" y-1@2', "a b-1@2", "a-1@2\n", f"a-1@{'9' * 20}", f"{'a' * 250}-1@2"]
+)
 def test_what_is_no_place(text: str) -> None:
     with pytest.raises(ValueError, match="is no place of a record"):
         place_of(text)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pipeline.health.fields import Mix
 from pipeline.health.judge import Facts
 from pipeline.health.usual import DAY_MS, HOUR_MS, WEEKS, HourCount
 from pipeline.serve.clickhouse import Row, Source
@@ -30,8 +31,19 @@ SELECT source, toUnixTimestamp(hour) AS began, sum(counted), groupBitmapMerge(wi
 FROM ({_COUNTED}) GROUP BY source, hour
 """
 MIX: Final = f"""
-SELECT source, event_type, filled, sum(counted), sumIf(counted, hour >= toDateTime(%(late)s, 'UTC'))
-FROM ({_COUNTED}) GROUP BY source, event_type, filled
+SELECT source, event_type, filled, sum(counted) FROM ({_COUNTED}) GROUP BY source, event_type, filled
+"""
+# The latest ones: those of the fewest whole hours that have enough of a source's, and of the hours from `late` on anyhow.
+MIXES: Final = f"""
+SELECT source, event_type, filled, sum(counted),
+    sumIf(counted, upto - of_hour < %(enough)s OR hour >= toDateTime(%(late)s, 'UTC'))
+FROM
+(
+    SELECT hour, source, event_type, filled, counted, sum(counted) OVER (PARTITION BY source, hour) AS of_hour,
+        sum(counted) OVER (PARTITION BY source ORDER BY hour DESC) AS upto
+    FROM ({_COUNTED})
+)
+GROUP BY source, event_type, filled
 """
 REJECTED: Final = """
 SELECT source, toUnixTimestamp(hour) AS began, reason, sum(counted) FROM
@@ -79,9 +91,11 @@ class Delays:
 
 @dataclass(frozen=True, slots=True)
 class SourceReading:
-    """All that is known of one source: the facts that are judged, its delays, and why its records were rejected lately."""
+    """All that is known of one source: the facts that are judged, what the last day brought, its delays, and why its records were
+    rejected lately."""
 
     facts: Facts
+    day: Mix = field(default_factory=dict)
     delays: Delays | None = None
     reasons: Mapping[str, int] = field(default_factory=dict)
 
@@ -117,17 +131,17 @@ class SourceReader:
         hours = await rows(HOURS, span)
         rejected = await rows(REJECTED, span)
         day = {"since": (hour - DAY_MS) // 1000, "until": span["until"], "late": until // 1000}
-        mix = await rows(MIX, day)
+        mixes = await rows(MIXES, {**day, "enough": ENOUGH})
         delays = await rows(DELAYS, {"since": day["since"]})
         end_s = -(-now_ms // 1000)
         lately = await rows(LATELY, {"since": end_s - WINDOW_S, "until": end_s})
-        return readings([*past.hours, *hours], [*past.rejected, *rejected], (past.mix, mix, delays, lately), until)
+        return readings([*past.hours, *hours], [*past.rejected, *rejected], (past.mix, mixes, delays, lately), until)
 
     async def _read_past(self, until_ms: int, now_ms: int) -> _Past:
         rows = self._source.rows
         span = {"since": (until_ms - REMEMBERED_MS) // 1000, "until": until_ms // 1000}
         day_ago = (until_ms + HOUR_MS - DAY_MS) // 1000
-        weeks = {"since": day_ago - WEEKS * 7 * 86_400, "until": day_ago, "late": day_ago}
+        weeks = {"since": day_ago - WEEKS * 7 * 86_400, "until": day_ago}
         return _Past(
             now_ms,
             until_ms,
@@ -138,13 +152,14 @@ class SourceReader:
 
 
 ENOUGH: Final = 200
-"""Touchpoints of the last two hours from which on they stand for the present; with fewer it is the last day."""
+"""So many touchpoints stand for the present: those of the latest hours that have them together, of the last day at most."""
 
 
 def readings(
     hours: Iterable[Row], rejected: Iterable[Row], others: tuple[Iterable[Row], ...], since_ms: int
 ) -> dict[str, SourceReading]:
-    """Rows put together by source. `others`: mix of the past, mix of the last day, delays, touchpoints of the last hour."""
+    """Rows put together by source. `others`: mix of the past, mixes of the last day and of the latest touchpoints, delays,
+    touchpoints of the last hour."""
     counted: dict[str, dict[int, HourCount]] = {}
     newest: dict[str, int] = {}
     for name, began, touchpoints, minutes, last_ms in hours:
@@ -159,24 +174,23 @@ def readings(
             reasons.setdefault(name, {})[reason] = reasons.get(name, {}).get(reason, 0) + n
     refused.pop("", None)
     past, day, delayed, arrived = others
-    before = _mixes((name, kind, bits, n) for name, kind, bits, n, _ in past)
+    before = _mixes(past)
     whole = _mixes((name, kind, bits, n) for name, kind, bits, n, _ in day)
     late = _mixes((name, kind, bits, n) for name, kind, bits, _, n in day)
     delays = {name: Delays(n, tuple(lateness), m, tuple(clock) if m else ()) for name, n, lateness, m, clock in delayed}
     lately: dict[str, int] = dict(arrived)
 
     def reading(name: str) -> SourceReading:
-        recent = late.get(name, {})
         facts = Facts(
             name,
             newest.get(name),
             counted.get(name, {}),
             lately.get(name, 0),
             refused.get(name, {}),
-            recent if sum(recent.values()) >= ENOUGH else whole.get(name, {}),
+            late.get(name, {}),
             before.get(name, {}),
         )
-        return SourceReading(facts, delays.get(name), reasons.get(name, {}))
+        return SourceReading(facts, whole.get(name, {}), delays.get(name), reasons.get(name, {}))
 
     last = {name: newest.get(name, max(refused.get(name, {}), default=0)) for name in {*counted, *refused}}
     return {name: reading(name) for name in sorted(last, key=lambda name: (-last[name], name))[:MOST_SOURCES]}

@@ -15,7 +15,7 @@ from pipeline.config import PREFIX
 from pipeline.crash import VARIABLE, WATCH_POINTS
 from pipeline.health.fields import FIELDS
 from pipeline.serve.clickhouse import ClickHouse
-from pipeline.serve.read_sources import SourceReader, SourceReading
+from pipeline.serve.read_sources import ENOUGH, SourceReader, SourceReading
 from pipeline.topics import ALERTS
 from pipeline.watch import alert_log
 from pipeline.watch.alert_log import Lead
@@ -130,6 +130,8 @@ def test_a_source_falls_silent_and_comes_back(place: Place) -> None:
     assert (reading.delays.lateness, reading.delays.clock) == ((5000,) * 4, (1000,) * 3)
     assert reading.delays.sampled == reading.delays.clocked > 300
     assert sum(count.touchpoints for count in reading.facts.hours.values()) == 30240
+    assert ENOUGH <= sum(reading.facts.recent.values()) < ENOUGH + 60, "whole hours, and as few as will do"
+    assert sum(reading.day.values()) > 1200
     for point in WATCH_POINTS[2:]:
         dying = place.watch(crash_at=f"watch:{point}:1")
         assert dying.wait(30) == -9, point

@@ -20,7 +20,7 @@ RESTATED_AFTER_MS: Final = 30 * 24 * HOUR_MS
 """An alert that stays open is written again after so long, because its topic forgets."""
 OPEN: Final = frozenset({"open", "taken"})
 SEVERITIES: Final = ("info", "warning", "critical")
-"""From the least to the gravest. An open alert says so when it becomes graver, and not when it becomes less grave, or it would flap."""
+"""From the least to the gravest. An open alert that becomes graver says so; not one that becomes less grave, or it would flap."""
 ABOUT_SOURCES: Final = "source."
 """How the rules about sources begin: those of the watch, and that of the intake."""
 Key = tuple[str, str]

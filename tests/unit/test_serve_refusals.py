@@ -18,6 +18,7 @@ NOW = 1_790_000_000_000
 HOSTILE = '<script>alert("x")</script>'
 VIEW = View("/rejected", "7d", "dark")
 PLACE = Place("cx.rejected.v1", 0, 7)
+DEEP = '{"a": ' + "[" * 300 + "]" * 300 + "}"
 
 
 def rejected(payload: bytes = b"", stage: str = "intake") -> Rejected:
@@ -71,6 +72,14 @@ def test_what_became_of_records_is_told_in_a_line() -> None:
         (b'{"a": 1}', "intake", Content(8, record={"a": 1})),
         (b'{"a": ', "intake", Content(6, text='{"a": ')),
         (b"[1]", "intake", Content(3, text="[1]")),
+        (b'{"a": NaN}', "intake", Content(10, text='{"a": NaN}')),
+        (b'{"a": 1e999}', "intake", Content(12, text='{"a": 1e999}')),
+        (b'{"a": 1, "a": 2}', "intake", Content(16, text='{"a": 1, "a": 2}')),
+        (b'{"a": "\\ud800"}', "intake", Content(15, text='{"a": "\\ud800"}')),
+        (b'{"\\udfff": 1}', "intake", Content(13, text='{"\\udfff": 1}')),
+        (DEEP.encode(), "intake", Content(len(DEEP), text=DEEP)),
+        (b'{"a": NaN}', "resolve", Content(10, begins_with=b'{"a": NaN}'.hex())),
+        ('{"a": "\U0001f600"}'.encode(), "intake", Content(13, record={"a": "\U0001f600"})),
         (b"\xff\xfe", "intake", Content(2, begins_with="fffe")),
         (b"a\x01", "intake", Content(2, begins_with="6101")),
         (b"", "intake", Content(0, text="")),

@@ -29,7 +29,7 @@ from pipeline.intake.reading import loaded
 from pipeline.intake.shape import Shape
 from pipeline.patch import Patch, merged, patched
 from pipeline.redrives import Rejected, Sendable, Unsendable
-from pipeline.topics import BY_NAME, OUTPUTS, REJECTED, RESOLVED
+from pipeline.topics import BY_NAME, OUTPUTS, REJECTED, RESOLVED, SOURCES
 from processors.journey import STAGE as JOURNEY
 from processors.resolve import STAGE as RESOLVE
 from processors.resolve import Admission, Admitted, judge
@@ -101,15 +101,17 @@ class Judge:
         body = one.payload if mending.replacement is None else mending.replacement
         if is_container(body) or body.lstrip(b" \t\r\n").startswith(b"["):
             return _WHOLE
-        found = self._event(body, one.source, mending.patch, now)
+        found = self._event(body, one, mending.patch, now)
         if isinstance(found, Rejection):
             return _words(found)
         return self._sendable(one, self.prefix + found.topic, found, bool(mending))
 
     def _of_resolve(self, one: Rejected, mending: Mending, now: int) -> Sendable | str:
         topic = one.place.topic
+        if topic not in {self.prefix + name for name in SOURCES}:
+            return f"what {RESOLVE} rejects lies on a topic of touchpoints, and not there"
         if mending.replacement is not None:
-            event = self._event(mending.replacement, one.source, None, now)
+            event = self._event(mending.replacement, one, None, now)
             return _words(event) if isinstance(event, Rejection) else self._sendable(one, topic, event, mended=True)
         record, value = self.decoders["touchpoint"].decode(one.payload), one.payload
         if mending.patch is not None and not isinstance(record, Rejection):
@@ -163,8 +165,9 @@ class Judge:
         mine = name(record)
         return newer
 
-    def _event(self, body: bytes, source: str, patch: Patch | None, now: int) -> Good | Rejection:
-        """One event as the intake takes it, from the source that it came from."""
+    def _event(self, body: bytes, one: Rejected, patch: Patch | None, now: int) -> Good | Rejection:
+        """One event as the intake takes it, from the source that it came from, and received when that was."""
+        source = one.source
         if body.startswith(b"\0"):
             record = self.decoders["touchpoint"].decode(body)
             if patch is not None and not isinstance(record, Rejection):
@@ -176,6 +179,9 @@ class Judge:
                 source = source or str(value.get("source", ""))
                 body = json.dumps(merged(value, patch)).encode() if patch is not None else body
             found = self._taker(source).json(body, now)
+        if isinstance(found, Good):
+            # The time of now would tell that the device's clock is behind by as long as the record has lain here.
+            found.record["received_at"] = min(one.rejected_at, now)
         return found.why if isinstance(found, Bad) else found
 
     def _taker(self, source: str) -> IntakeJudge:

@@ -158,6 +158,25 @@ def test_what_the_intake_rejected_goes_to_the_topic_of_its_channel_with_its_sour
     assert (found.key, found.partition) == (same.key, None)
 
 
+def test_it_was_received_when_it_was_rejected_and_not_when_it_is_sent_again() -> None:
+    """Else its device's clock would seem to be behind by as long as it has lain there."""
+    before = NOW - DAYS
+    for payload in (EVENT, encoded("e", before, "ann", source="shop")):
+        assert sent(judged(of_intake(payload, rejected_at=before)))["received_at"] == before
+    instead = json.dumps({**EVENT, "source": "pbx"}).encode()
+    one = rejected(b"\0\0\0\0\1x", reason="decode", rejected_at=before)
+    assert sent(judged(one, replacement=instead))["received_at"] == before
+    assert sent(judged(of_intake(EVENT, rejected_at=NOW + 5)))["received_at"] == NOW, "by another clock, never ahead"
+
+
+def test_what_resolve_rejected_goes_to_topics_of_touchpoints_alone() -> None:
+    """Its place is what a header says, which anybody who writes to the topic may have written."""
+    for topic in ("cx.state.resolve.v1", "cx.customers.v1", "touchpoints.web.v1", "other.touchpoints.web.v1"):
+        one = rejected(answered(0, 10, 9), place=Place(topic, 0, 1))
+        assert "topic of touchpoints" in why(judged(one))
+        assert "topic of touchpoints" in why(judged(one, replacement=json.dumps(EVENT).encode()))
+
+
 @pytest.mark.parametrize(
     ("event", "patch", "reason"),
     [

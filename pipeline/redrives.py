@@ -74,13 +74,26 @@ class Redriven:
 Ledger = dict[Place, Redriven]
 
 
+class LedgerUnreadable(ValueError):
+    """An entry says nothing, so what was sent is not known; says where it lies."""
+
+
 def ledger_of(entries: Iterable[Raw]) -> Ledger:
-    """What the topic says, by the place of what was rejected. Raises ValueError for an entry that is not ours."""
-    found: Ledger = {}
-    for raw in entries:
-        said = json.loads(raw.value or b"{}")
-        found[place_of((raw.key or b"").decode())] = Redriven(said["at"], place_of(said["to"]), said["patched"])
-    return found
+    """What the topic says, by the place of what was rejected: of each key the last entry, and nothing where that has no value, as
+    compaction keeps it. Raises LedgerUnreadable for an entry that is not ours."""
+    last = {raw.key: raw for raw in entries}
+    return dict(_entry(raw) for raw in last.values() if raw.value is not None)
+
+
+def _entry(raw: Raw) -> tuple[Place, Redriven]:
+    try:
+        said = json.loads(raw.value or b"")
+        return place_of((raw.key or b"").decode()), Redriven(int(said["at"]), place_of(said["to"]), said["patched"])
+    except (ValueError, LookupError, TypeError):
+        at = Place(raw.origin.topic, raw.origin.partition, raw.origin.offset)
+        raise LedgerUnreadable(
+            f"what lies at {at} was not written by touchstream: nothing is sent until its key has got a record without value"
+        ) from None
 
 
 Before = dict[Place, Place]

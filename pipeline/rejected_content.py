@@ -51,7 +51,7 @@ def content(one: Rejected, decoders: Mapping[str, Decoder]) -> Content:
 
 
 def _json(payload: bytes) -> Any:
-    """What the bytes say where they say it to every reader, and can be said again; None else, so that they are shown as they are."""
+    """What the bytes say, where every reader takes it alike and it can be written again; else None: then they are shown themselves."""
     value = loaded(payload)
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

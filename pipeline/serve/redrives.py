@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline import endpoints, redriver, rejected_rows
+from pipeline import endpoints, rawlog, redriver, rejected_rows
 from pipeline.config import Settings
 from pipeline.rawlog import RawLogError
 from pipeline.redrive_judging import Mending
@@ -17,6 +17,7 @@ from pipeline.redriving import Outcome, Redriving, decoders_of
 from pipeline.rejected_content import Content, content
 from pipeline.rejected_rows import Wanted
 from pipeline.serve.clickhouse import Source, Unavailable
+from pipeline.topics import REDRIVES
 from schemas.registry import RegistryUnavailable
 from sinks import clickhouse
 
@@ -58,6 +59,7 @@ class Redrives:
         self._source = source
         self._at_work = threading.Lock()
         self._ledger: Ledger | None = None
+        self._ledger_ends: rawlog.Ends = {}
         self._read_at = float("-inf")
 
     @property
@@ -139,7 +141,13 @@ class Redrives:
             raise Unready(str(error)) from error
 
     def _read_ledger(self) -> Ledger | None:
+        """It is kept for ever, so it is read again only where something has been added."""
         try:
-            return redriver.ledger(self._settings)
-        except (endpoints.NotRunning, RawLogError):
+            ends = rawlog.ends(endpoints.kafka(self._settings), [self._settings.topic_prefix + REDRIVES])
+            if self._ledger is not None and ends == self._ledger_ends:
+                return self._ledger
+            found = redriver.ledger(self._settings)
+        except (endpoints.NotRunning, RawLogError, RedriveFailed):
             return None
+        self._ledger_ends = ends
+        return found

@@ -13,6 +13,7 @@ from pipeline.partitions import partition_of
 from pipeline.patch import PatchUnfit, merged, patch_of
 from pipeline.redrive_judging import NOTHING, Mending
 from pipeline.redrives import (
+    LedgerUnreadable,
     Place,
     Redriven,
     Rejected,
@@ -69,6 +70,23 @@ def test_the_ledger_says_what_was_sent_and_how_often() -> None:
     entries = [Raw(Origin("t", 0, 0, 0), str(place).encode(), one.entry()) for place, one in sent.items()]
     assert ledger_of(entries) == sent
     assert [attempt(place, before_of(sent)) for place in (WEB, second, third)] == [1, 2, 3]
+
+
+def test_what_somebody_has_done_to_the_ledger() -> None:
+    """An entry without value is gone, as after compaction; one that says nothing is never passed over."""
+    entry = Redriven(NOW, Place(WEB.topic, 0, 7), True).entry()
+
+    def raws(*values: bytes | None, key: bytes = str(WEB).encode()) -> list[Raw]:
+        return [Raw(Origin("cx.redrives.v1", 0, n, 0), key, value) for n, value in enumerate(values)]
+
+    assert ledger_of(raws(entry, None)) == {}
+    assert set(ledger_of(raws(entry, None, entry))) == {WEB}
+    assert ledger_of(raws(b"odd", None)) == {}
+    for odd in (b"odd", b"{}", b"[]", b"7", b'{"at": 1, "to": "nowhere", "patched": true}', b"\xff", b""):
+        with pytest.raises(LedgerUnreadable, match=r"at cx\.redrives\.v1-0@1 was not written by touchstream"):
+            ledger_of(raws(entry, odd))
+    with pytest.raises(LedgerUnreadable):
+        ledger_of(raws(entry, key=b"odd"))
 
 
 def test_what_would_be_taken_now_goes_as_it_is_under_its_persons_key() -> None:

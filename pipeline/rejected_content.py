@@ -51,7 +51,7 @@ def content(one: Rejected, decoders: Mapping[str, Decoder]) -> Content:
 
 
 def _json(payload: bytes) -> Any:
-    """What the bytes say, where every reader takes it alike and it can be written again; else None: then they are shown themselves."""
+    """What the bytes say, where every reader takes it alike and it can be written again; else None, and they are shown instead."""
     value = loaded(payload)
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

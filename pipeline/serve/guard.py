@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,8 +42,12 @@ KNOWN: Final = re.compile(
 )
 
 
+MOST_BYTES: Final = 2 << 20
+"""The largest body of a request: a redrive of as many places as one may name, with a patch, is less than half of it."""
+
+
 class Guard:
-    """Refuses foreign hosts and origins and unknown addresses, sets headers, counts requests by route template."""
+    """Refuses foreign hosts and origins, unknown addresses and endless bodies, sets headers, counts requests by route template."""
 
     def __init__(self, app: ASGIApp, host: str, metrics: Metrics) -> None:
         self._app = app
@@ -78,7 +83,7 @@ class Guard:
             await send(message)
 
         try:
-            await app(scope, receive, with_headers)
+            await app(scope, _bounded(receive), with_headers)
         finally:
             route = _template(scope)
             self._metrics.requests.labels(route, str(status)).inc()
@@ -105,6 +110,20 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def _bounded(receive: Receive) -> Receive:
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MOST_BYTES:
+            raise HTTPException(413, f"a request may have {MOST_BYTES} bytes")
+        return message
+
+    return bounded
 
 
 def _name(host: str) -> str:

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from pipeline.health.fields import FIELDS
 from pipeline.serve.app import create_api
+from pipeline.serve.guard import MOST_BYTES
 from pipeline.serve.present import iso
 from tests.harness.board_data import SOURCE_OF
 from tests.harness.board_server import Stored, stored
@@ -347,6 +348,16 @@ def test_a_redrive_needs_kafka_json_its_own_page_and_no_other_redrive(api: TestC
     posted(503, "unavailable")
 
 
+def test_a_body_without_end_is_refused(api: TestClient) -> None:
+    answer = api.post(
+        "/v1/rejected/redrive", content=b" " * (MOST_BYTES + 1), headers={"content-type": "application/json"}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "http"), answer.text
+    most = json.dumps({"places": ["a" * 249 + "-1@2"] * 1000, "patch": {"text": "a" * 1_000_000}})
+    taken = api.post("/v1/rejected/redrive", content=most, headers={"content-type": "application/json"})
+    assert taken.status_code == 503, "it is read, and there is no Kafka"
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -357,6 +368,7 @@ def test_a_redrive_needs_kafka_json_its_own_page_and_no_other_redrive(api: TestC
         ({"filter": {"since": "yesterday"}}, "is no time"),
         ({"places": ["web"]}, "no place of a record"),
         ({"places": ["a-1@2"], "patch": {"colour": "red"}}, "no field colour"),
+        ({"places": ["a-1@2"], "patch": {"attributes": json.loads("[" * 200 + "]" * 200)}}, "nested too deeply"),
         ({"places": ["a-1@2"], "replace": "x"}, "Extra inputs"),
     ],
 )

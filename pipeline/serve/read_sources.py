@@ -4,38 +4,52 @@ What lies hours and weeks back is read every quarter of an hour, what changes ea
 unless they say seconds.
 """
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pipeline.health.fields import Mix
 from pipeline.health.judge import Facts
 from pipeline.health.usual import DAY_MS, HOUR_MS, WEEKS, HourCount
-from pipeline.serve.clickhouse import Row, Source
+from pipeline.serve.clickhouse import Parameters, Row, Source
 
 REMEMBERED_MS: Final = 56 * DAY_MS
 """A source that has sent nothing for so long is no source any more."""
 MOST_SOURCES: Final = 1000
-"""Sources beyond so many, those heard of longest ago, are left out."""
+"""Sources beyond so many, those heard of longest ago, are left out, already by the queries: a name may be anything."""
+MOST_MIXES: Final = 1000
+"""Of a source so many pairs of event type and filled fields are read, the commonest ones."""
 WINDOW_S: Final = 3600
 PAST_KEPT_MS: Final = 15 * 60_000
 
-_COUNTED: Final = """
+_SPAN: Final = "hour >= toDateTime(%(since)s, 'UTC') AND hour < toDateTime(%(until)s, 'UTC')"
+
+
+def _latest(table: str, newest: str) -> str:
+    return (
+        f"{_SPAN} AND source IN"
+        f" (SELECT source FROM {table} WHERE {_SPAN} GROUP BY source ORDER BY max({newest}) DESC, source LIMIT %(most)s)"
+    )
+
+
+_COUNTED: Final = f"""
 SELECT hour, source, event_type, filled, groupBitmapMerge(offsets) AS counted, groupBitmapMergeState(minutes) AS within,
     max(last_at) AS newest
-FROM source_hours WHERE hour >= toDateTime(%(since)s, 'UTC') AND hour < toDateTime(%(until)s, 'UTC')
+FROM source_hours WHERE {_latest("source_hours", "last_at")}
 GROUP BY hour, source, event_type, filled, _topic, _partition
 """
+_COMMONEST: Final = "ORDER BY touchpoints DESC, event_type, filled LIMIT %(pairs)s BY source"
 HOURS: Final = f"""
 SELECT source, toUnixTimestamp(hour) AS began, sum(counted), groupBitmapMerge(within), toUnixTimestamp64Milli(max(newest))
 FROM ({_COUNTED}) GROUP BY source, hour
 """
 MIX: Final = f"""
-SELECT source, event_type, filled, sum(counted) FROM ({_COUNTED}) GROUP BY source, event_type, filled
+SELECT source, event_type, filled, sum(counted) AS touchpoints FROM ({_COUNTED}) GROUP BY source, event_type, filled {_COMMONEST}
 """
 # The latest ones: those of the fewest whole hours that have enough of a source's, and of the hours from `late` on anyhow.
 MIXES: Final = f"""
-SELECT source, event_type, filled, sum(counted),
+SELECT source, event_type, filled, sum(counted) AS touchpoints,
     sumIf(counted, upto - of_hour < %(enough)s OR hour >= toDateTime(%(late)s, 'UTC'))
 FROM
 (
@@ -43,22 +57,23 @@ FROM
         sum(counted) OVER (PARTITION BY source ORDER BY hour DESC) AS upto
     FROM ({_COUNTED})
 )
-GROUP BY source, event_type, filled
+GROUP BY source, event_type, filled {_COMMONEST}
 """
-REJECTED: Final = """
+REJECTED: Final = f"""
 SELECT source, toUnixTimestamp(hour) AS began, reason, sum(counted) FROM
 (
     SELECT hour, source, reason, groupBitmapMerge(offsets) AS counted FROM rejected_hours
-    WHERE hour >= toDateTime(%(since)s, 'UTC') AND hour < toDateTime(%(until)s, 'UTC')
+    WHERE {_latest("rejected_hours", "hour")}
     GROUP BY hour, source, reason, _topic, _partition
 )
 GROUP BY source, began, reason
 """
 LATELY: Final = """
-SELECT source, sum(touchpoints) FROM arrivals
+SELECT source, sum(touchpoints) AS arrived FROM arrivals
 WHERE second >= toDateTime(%(since)s, 'UTC') AND second < toDateTime(%(until)s, 'UTC') GROUP BY source
+ORDER BY arrived DESC, source LIMIT 10 * %(most)s
 """
-DELAYS: Final = """
+DELAYS: Final = f"""
 SELECT source, count(), quantilesExactWeighted(0.05, 0.5, 0.95, 0.99)(one.2, weight), countIf(one.3 IS NOT NULL),
     quantilesExactWeightedIf(0.05, 0.5, 0.95)(assumeNotNull(one.3), weight, one.3 IS NOT NULL)
 FROM
@@ -67,7 +82,7 @@ FROM
     FROM
     (
         SELECT source, arrayDistinct(groupArraySortedMerge(16)(sample)) AS kept, groupBitmapMerge(offsets) AS counted
-        FROM source_hours WHERE hour >= toDateTime(%(since)s, 'UTC')
+        FROM source_hours WHERE {_latest("source_hours", "last_at")}
         GROUP BY hour, source, event_type, filled, _topic, _partition
     )
 )
@@ -126,19 +141,25 @@ class SourceReader:
         past = self._past
         if past is None or past.until_ms != until or not 0 <= now_ms - past.read_ms < PAST_KEPT_MS:
             past = self._past = await self._read_past(until, now_ms)
-        rows = self._source.rows
+        rows = self._rows
         span = {"since": until // 1000, "until": (now_ms + DAY_MS) // 1000}
         hours = await rows(HOURS, span)
         rejected = await rows(REJECTED, span)
         day = {"since": (hour - DAY_MS) // 1000, "until": span["until"], "late": until // 1000}
         mixes = await rows(MIXES, {**day, "enough": ENOUGH})
-        delays = await rows(DELAYS, {"since": day["since"]})
+        delays = await rows(DELAYS, day)
         end_s = -(-now_ms // 1000)
         lately = await rows(LATELY, {"since": end_s - WINDOW_S, "until": end_s})
-        return readings([*past.hours, *hours], [*past.rejected, *rejected], (past.mix, mixes, delays, lately), until)
+        others = (past.mix, mixes, delays, lately)
+        return await asyncio.to_thread(
+            readings, [*past.hours, *hours], [*past.rejected, *rejected], others, until, MOST_SOURCES
+        )
+
+    async def _rows(self, sql: str, parameters: Parameters) -> Sequence[Row]:
+        return await self._source.rows(sql, {**parameters, "most": MOST_SOURCES, "pairs": MOST_MIXES})
 
     async def _read_past(self, until_ms: int, now_ms: int) -> _Past:
-        rows = self._source.rows
+        rows = self._rows
         span = {"since": (until_ms - REMEMBERED_MS) // 1000, "until": until_ms // 1000}
         day_ago = (until_ms + HOUR_MS - DAY_MS) // 1000
         weeks = {"since": day_ago - WEEKS * 7 * 86_400, "until": day_ago}
@@ -156,7 +177,11 @@ ENOUGH: Final = 200
 
 
 def readings(
-    hours: Iterable[Row], rejected: Iterable[Row], others: tuple[Iterable[Row], ...], since_ms: int
+    hours: Iterable[Row],
+    rejected: Iterable[Row],
+    others: tuple[Iterable[Row], ...],
+    since_ms: int,
+    most: int = MOST_SOURCES,
 ) -> dict[str, SourceReading]:
     """Rows put together by source. `others`: mix of the past, mixes of the last day and of the latest touchpoints, delays,
     touchpoints of the last hour."""
@@ -193,7 +218,7 @@ def readings(
         return SourceReading(facts, whole.get(name, {}), delays.get(name), reasons.get(name, {}))
 
     last = {name: newest.get(name, max(refused.get(name, {}), default=0)) for name in {*counted, *refused}}
-    return {name: reading(name) for name in sorted(last, key=lambda name: (-last[name], name))[:MOST_SOURCES]}
+    return {name: reading(name) for name in sorted(last, key=lambda name: (-last[name], name))[:most]}
 
 
 def _mixes(rows: Iterable[tuple[Any, ...]]) -> dict[str, dict[tuple[str, int], int]]:

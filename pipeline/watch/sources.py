@@ -1,5 +1,6 @@
 """One round over all sources: read, judge, and what becomes of the alerts."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -60,6 +61,7 @@ async def judged(reader: SourceReader, waiting: Waiting, settings: Settings, boo
     left = await waiting()
     readings = await reader.read(now_ms)
     moment = Moment(now_ms, ZoneInfo(settings.timezone), bounds_of(settings), is_behind(left, readings, now_ms))
-    found = verdicts(readings, moment, opened(book))
+    # Not in the loop, which keeps the process in its group: a thousand sources take seconds.
+    found = await asyncio.to_thread(verdicts, readings, moment, opened(book))
     after, changed = advance(book, {name: verdict.findings for name, verdict in found.items()}, RULES, now_ms)
     return Round(found, after, changed)

@@ -1,9 +1,10 @@
 """The HTTP API over a real ClickHouse engine with made-up customers."""
 
+import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pipeline.health.fields import FIELDS
+from pipeline.serve import read_sources
 from pipeline.serve.app import create_api
+from pipeline.serve.clickhouse import ClickHouse, Parameters, Row, Source
 from pipeline.serve.guard import MOST_BYTES
 from pipeline.serve.present import iso
 from tests.harness.board_data import SOURCE_OF
@@ -74,6 +77,39 @@ def test_sources_are_told_and_add_up(api: TestClient, data: Stored) -> None:
     assert get(api, "/v1/sources/nobody", 404)["error"]["code"] == "not_found"
     described = api.get("/openapi.json").json()["paths"]
     assert {"/v1/sources", "/v1/sources/{name}"} <= set(described)
+
+
+class Counting:
+    """A source that keeps what it has answered."""
+
+    def __init__(self, inner: Source) -> None:
+        self.inner = inner
+        self.answers: list[Sequence[Row]] = []
+
+    async def rows(self, sql: str, parameters: Parameters | None = None) -> Sequence[Row]:
+        """See Source."""
+        self.answers.append(await self.inner.rows(sql, parameters))
+        return self.answers[-1]
+
+
+def test_of_too_many_sources_only_the_latest_are_read(
+    api: TestClient, data: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the queries, so that a source which makes up a name for each event costs no memory."""
+    latest = [one["name"] for one in get(api, "/v1/sources")["sources"]]
+    assert len(latest) > 2
+    monkeypatch.setattr(read_sources, "MOST_SOURCES", 2)
+    monkeypatch.setattr(read_sources, "MOST_MIXES", 1)
+    source = ClickHouse(data.settings(tmp_path))
+    try:
+        counting = Counting(source)
+        found = asyncio.run(read_sources.SourceReader(counting).read(int(time.time() * 1000)))
+    finally:
+        source.close()
+    assert list(found) == latest[:2]
+    named = [{row[0] for row in rows} for rows in counting.answers[:-1]]
+    assert max(map(len, named)) == 2
+    assert all(len(one.day) == 1 for one in found.values())
 
 
 def test_every_name_of_a_person_leads_to_the_same_answer(api: TestClient, data: Stored) -> None:

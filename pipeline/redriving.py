@@ -9,7 +9,7 @@ from pipeline.codec import Decoder
 from pipeline.config import Settings
 from pipeline.intake.shape import shape_of
 from pipeline.redrive_judging import OVERTAKEN, SINK, Judge, Mending
-from pipeline.redrives import Place, Redriven, Rejected, Sendable, Unsendable
+from pipeline.redrives import Ledger, Place, Redriven, Rejected, Sendable, Unsendable
 from pipeline.rules import admission_of, codec_of, registry_of
 from pipeline.topics import OUTPUTS, SOURCES
 from sinks.clickhouse import ClickHouse
@@ -65,17 +65,15 @@ class Redriving:
 
     def send(self, places: Sequence[Place]) -> None:
         """Each at most once, ever. Raises RedriveFailed, NotRunning, RawLogError, Unavailable, Refused, RegistryUnavailable."""
-        redriver.redrive(self._settings, self._sendable(places), self._now, self._heard)
+        left = self._unsent(places, redriver.ledger(self._settings))
+        if left:  # a redrive that has nothing to send would end one that is at work
+            redriver.redrive(self._settings, self._sendable(left), self._now, self._heard)
 
     def look(self, places: Sequence[Place]) -> None:
         """Send nothing. Raises as `send` does."""
-        known = redriver.ledger(self._settings)
-        for chunk in self._sendable(places):
+        for chunk in self._sendable(self._unsent(places, redriver.ledger(self._settings))):
             for one in chunk:
-                before = known.get(one.place)
-                if before:
-                    self._heard(one.place, before, now=False)
-                elif redriver.is_overtaken(self._settings, one):
+                if redriver.is_overtaken(self._settings, one):
                     self._heard(one.place, None, now=True)
                 else:
                     self._hear(Outcome(one.place, "sendable"))
@@ -86,8 +84,15 @@ class Redriving:
         else:
             self._hear(Outcome(place, "sent" if now else "sent_before", one.at, one.to))
 
-    def _sendable(self, places: Sequence[Place]) -> Iterator[list[Sendable]]:
+    def _unsent(self, places: Sequence[Place], known: Ledger) -> list[Place]:
+        """Each once. What was sent before is told so, whether or not it would be taken as it is."""
         every = list(dict.fromkeys(places))
+        for place in every:
+            if place in known:
+                self._heard(place, known[place], now=False)
+        return [place for place in every if place not in known]
+
+    def _sendable(self, every: Sequence[Place]) -> Iterator[list[Sendable]]:
         for first in range(0, len(every), redriver.TOGETHER):
             wanted = every[first : first + redriver.TOGETHER]
             found = _by_place(rejected_rows.at(self._database, wanted))

@@ -8,10 +8,11 @@ from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.serve.metrics import Metrics
+from pipeline.serve.models import ErrorOut, Fault
 
 # NiceGUI puts scripts and styles into its page and makes functions of text; all else is kept to this very host.
 CSP: Final = "; ".join(
@@ -99,6 +100,9 @@ class Guard:
             return PlainTextResponse("requests from pages of other sites are not answered\n", 403)
         if not KNOWN.fullmatch(scope["path"]):
             return PlainTextResponse("there is no such page; the board is at /\n", 404)
+        if scope["type"] == "http" and not _is_taken(scope["method"], scope["path"]):
+            fault = Fault(code="method_not_allowed", message="nothing is done here by that method")
+            return JSONResponse(ErrorOut(error=fault).model_dump(mode="json", exclude_none=True), 405)
         return None
 
     def _is_ours(self, name: str) -> bool:
@@ -110,6 +114,14 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def _is_taken(method: str, path: str) -> bool:
+    """Whether anything is done by a method. What reaches the board's pages by another one is logged there with its address, which
+    may name a person."""
+    if method == "GET" or path.startswith(("/registry/", "/_nicegui")):
+        return True
+    return method == "POST" and path.startswith("/v1/")
 
 
 def _bounded(receive: Receive) -> Receive:

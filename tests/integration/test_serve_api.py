@@ -288,6 +288,18 @@ def test_the_openapi_document_is_whole_and_nothing_else_is_served(api: TestClien
     assert api.get("/docs").status_code == 404
 
 
+def test_a_method_by_which_nothing_is_done_is_refused_in_the_one_shape(api: TestClient) -> None:
+    for method, path in (
+        ("POST", "/v1/sources"),
+        ("POST", "/v1/nothing"),
+        ("PUT", "/v1/rejected/redrive"),
+        ("ODD", "/v1/x"),
+    ):
+        answer = api.request(method, path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert api.head("/v1/scores").status_code == 405
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8400", "127.0.0.1.evil.example", ""])
 def test_names_that_are_not_ours_are_refused(api: TestClient, host: str) -> None:
     assert api.get("/v1/scores", headers={"Host": host}).status_code == 400

@@ -24,9 +24,15 @@ from sinks import clickhouse
 MOST: Final = 10_000
 """So many records go in one request; more are a matter for the command line."""
 LEDGER_S: Final = 5.0
+MOST_COUNTS: Final = 200
+"""So many pairs of reason and source are told, the commonest ones: a source's name may be anything."""
 COUNTS: Final = """
-SELECT reason, source, count() AS records FROM rejected FINAL
-WHERE rejected_at >= fromUnixTimestamp64Milli(%(since)s) GROUP BY reason, source ORDER BY records DESC, reason, source
+SELECT reason, source, records, sum(records) OVER () FROM
+(
+    SELECT reason, source, count() AS records FROM rejected FINAL
+    WHERE rejected_at >= fromUnixTimestamp64Milli(%(since)s) GROUP BY reason, source
+)
+ORDER BY records DESC, reason, source LIMIT %(most)s
 """
 
 
@@ -79,9 +85,10 @@ class Redrives:
         found = [rejected_rows.rejected_of(row) for row in rows]
         return await asyncio.to_thread(self._read, found)
 
-    async def counts(self, since: int) -> list[Counted]:
-        """How many were rejected since, in milliseconds since epoch, UTC; by reason and source, most first."""
-        return [Counted(*row) for row in await self._source.rows(COUNTS, {"since": since})]
+    async def counts(self, since: int) -> tuple[int, list[Counted]]:
+        """How many were rejected since, in milliseconds since epoch, UTC: of all, and by reason and source, the most first."""
+        rows = await self._source.rows(COUNTS, {"since": since, "most": MOST_COUNTS})
+        return (int(rows[0][3]) if rows else 0), [Counted(*row[:3]) for row in rows]
 
     async def ledger(self) -> Ledger | None:
         """What has been sent again, as it was a moment ago; None while Kafka does not answer."""

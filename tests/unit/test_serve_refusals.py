@@ -26,11 +26,16 @@ def rejected(payload: bytes = b"", stage: str = "intake") -> Rejected:
 
 
 def test_counts_lead_to_their_records_and_are_summed_up() -> None:
-    shown = refusals.counts([Counted("json", "pbx", 1200), Counted("json", HOSTILE, 34)], VIEW)
+    shown = refusals.counts(1234, [Counted("json", "pbx", 1200), Counted("json", HOSTILE, 34)], VIEW)
     assert "<script" not in shown
     assert "1\u202f234" in shown
     assert "/rejected?window=7d&amp;theme=dark&amp;reason=json&amp;source=pbx" in shown
-    assert "nothing was rejected" in refusals.counts([], VIEW)
+    assert "others" not in shown
+    assert "nothing was rejected" in refusals.counts(0, [], VIEW)
+    more = refusals.counts(2000, [Counted("json", "pbx", 1200)], VIEW)
+    assert "others" in more
+    assert "2\u202f000" in more
+    assert "800" in more
 
 
 def test_the_newest_say_whether_they_were_sent_again() -> None:

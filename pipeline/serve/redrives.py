@@ -18,7 +18,7 @@ from pipeline.rejected_content import Content, content
 from pipeline.rejected_rows import Wanted
 from pipeline.serve.clickhouse import Source, Unavailable
 from pipeline.topics import REDRIVES
-from schemas.registry import RegistryUnavailable
+from schemas.registry import RegistryUnavailable, SchemaUnknown
 from sinks import clickhouse
 
 MOST: Final = 10_000
@@ -45,7 +45,8 @@ class TooMany(Exception):
 
 
 class Unready(Unavailable):
-    """Kafka, ClickHouse or the schema registry does not answer. What was sent by then was sent."""
+    """Kafka, ClickHouse or the schema registry does not answer, or the registry does not take our schema. What was sent by then was
+    sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ class Redrives:
             clickhouse.Unavailable,
             clickhouse.Refused,
             RegistryUnavailable,
+            SchemaUnknown,
         ) as error:
             raise Unready(str(error)) from error
         finally:

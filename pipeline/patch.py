@@ -40,6 +40,16 @@ def checked(found: Any) -> Patch:
     return found
 
 
+def mended(record: Record, patch: Patch) -> Record:
+    """A decoded touchpoint with the patch applied. A field that is empty is null in it; an entry of a map is not there at all, so
+    there a null takes it away."""
+    maps = [
+        field["name"] for field in load("touchpoint")["fields"] if _is_map(field["type"]) and field["name"] in patch
+    ]
+    found: Record = patched(record, {name: change for name, change in patch.items() if name not in maps})
+    return found | {name: {} if patch[name] is None else merged(record.get(name), patch[name]) for name in maps}
+
+
 def patched(value: Any, patch: Any) -> Any:
     """A decoded record with the patch applied, which is itself left as it is. A null stays, as the field's own absence; what the
     record does not have is not there to be taken away."""
@@ -89,6 +99,10 @@ def _check(patch: Patch, fields: list[dict[str, Any]], place: str) -> None:
         inner = _record_in(types[name])
         if inner is not None and isinstance(change, dict):
             _check(change, inner["fields"], f"{place}{name}.")
+
+
+def _is_map(kind: Any) -> bool:
+    return isinstance(kind, dict) and kind["type"] == "map"
 
 
 def _record_in(kind: Any) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ from pipeline.intake.judging import Bad, Good
 from pipeline.intake.judging import Judge as IntakeJudge
 from pipeline.intake.reading import loaded
 from pipeline.intake.shape import Shape
-from pipeline.patch import Patch, merged, patched
+from pipeline.patch import Patch, mended, merged
 from pipeline.redrives import Rejected, Sendable, Unsendable
 from pipeline.topics import BY_NAME, OUTPUTS, REJECTED, RESOLVED, SOURCES
 from processors.journey import STAGE as JOURNEY
@@ -115,7 +115,7 @@ class Judge:
             return _words(event) if isinstance(event, Rejection) else self._sendable(one, topic, event, mended=True)
         record, value = self.decoders["touchpoint"].decode(one.payload), one.payload
         if mending.patch is not None and not isinstance(record, Rejection):
-            record, value = self._written(patched(record, mending.patch))
+            record, value = self._written(mended(record, mending.patch))
         origin = Origin(topic, one.place.partition, one.place.offset, now)
         judged = judge(Raw(origin, one.key, value), record, self.admission)
         if isinstance(judged, Admitted):
@@ -171,7 +171,7 @@ class Judge:
         if body.startswith(b"\0"):
             record = self.decoders["touchpoint"].decode(body)
             if patch is not None and not isinstance(record, Rejection):
-                record, body = self._written(patched(record, patch))
+                record, body = self._written(mended(record, patch))
             found = record if isinstance(record, Rejection) else self._taker(source).avro(body, now)
         else:
             value = loaded(body)

@@ -117,6 +117,21 @@ def test_a_patch_mends_what_can_be_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "after"),
+    [
+        ({"colour": None, "size": "m"}, {"site": "shop", "size": "m"}),
+        ({"colour": None, "gone": None}, {"site": "shop"}),
+        ({}, {"colour": "red", "site": "shop"}),
+        (None, {}),
+    ],
+)
+def test_a_patch_takes_an_attribute_away(change: Any, after: dict[str, str]) -> None:
+    bad = encoded("e", NOW, "ann", attributes={"colour": "red", "site": "shop"}, campaign="x")
+    found = sent(judged(rejected(bad), {"attributes": change, "campaign": None}))
+    assert (found["attributes"], found["campaign"], found["event_id"]) == (after, None, "e")
+
+
+@pytest.mark.parametrize(
     "patch",
     [
         {"event_id": None},
@@ -125,6 +140,8 @@ def test_a_patch_mends_what_can_be_read() -> None:
         {"amount": {"currency": "EUR"}},
         {"duration_ms": 2**70},
         {"attributes": {"a": 1}},
+        {"attributes": []},
+        {"attributes": False},
         {"identifiers": [{"namespace": "email"}]},
     ],
 )

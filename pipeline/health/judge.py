@@ -210,7 +210,7 @@ def _rate(facts: Facts, known: Usual | None, moment: Moment, already: Already) -
     if few and (SLOW in already or expected - facts.lately >= Z * error):
         return [Finding(SLOW, "warning", _told(facts, "slow", expected))]
     usual_hour = max(expected, known.counts.weekly / len(known.counts.rates))
-    flood = _eased(bounds.flood_factor, FLOODING, already) * usual_hour
+    flood = (1 + _eased(bounds.flood_factor - 1, FLOODING, already)) * usual_hour
     many = facts.lately >= LEAST_TOUCHPOINTS and facts.lately > flood
     if many and (FLOODING in already or facts.lately - expected >= Z * error):
         return [Finding(FLOODING, "warning", _told(facts, "flooding", expected))]

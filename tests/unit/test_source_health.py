@@ -64,7 +64,14 @@ def test_a_slow_source_is_told_and_stays_slow_for_a_while() -> None:
 def test_a_flood_is_told_and_stays_one_for_a_while() -> None:
     assert told(facts(lately=2000)) == [FLOODING]
     assert told(facts(lately=1500)) == []
-    assert told(facts(lately=1500), already={FLOODING: NOW}) == [FLOODING]
+    assert told(facts(lately=1600), already={FLOODING: NOW}) == [FLOODING]
+    assert told(facts(lately=1500), already={FLOODING: NOW}) == []
+
+
+def test_a_flood_by_a_small_factor_ends_when_what_comes_is_usual() -> None:
+    near = Moment(NOW, UTC, Bounds(flood_factor=1.2))
+    assert [f.rule for f in judge(facts(rate=6000, lately=9000), near).findings] == [FLOODING]
+    assert judge(facts(rate=6000, lately=6500), near, {FLOODING: NOW}).findings == ()
 
 
 def test_a_shift_in_time_is_no_flood() -> None:

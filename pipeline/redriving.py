@@ -1,8 +1,8 @@
 """From places of rejected records to what became of each: read from the tables, judged, sent again or not."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pipeline import redriver, rejected_rows
 from pipeline.codec import Decoder
@@ -16,6 +16,8 @@ from sinks.clickhouse import ClickHouse
 
 Clock = Callable[[], int]
 Status = Literal["sent", "sendable", "sent_before", "unsendable"]
+MOST_BYTES: Final = 32 << 20
+"""So many bytes of rejected records are held at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,7 @@ class Redriving:
         return [place for place in every if place not in known]
 
     def _sendable(self, every: Sequence[Place]) -> Iterator[list[Sendable]]:
-        for first in range(0, len(every), redriver.TOGETHER):
-            wanted = every[first : first + redriver.TOGETHER]
+        for wanted in self._chunks(every):
             found = _by_place(rejected_rows.at(self._database, wanted))
             judged = [self._judged(place, found.get(place)) for place in wanted]
             for one in judged:
@@ -102,10 +103,30 @@ class Redriving:
                     self._hear(Outcome(one.place, "unsendable", why=one.why))
             yield [one for one in judged if isinstance(one, Sendable)]
 
+    def _chunks(self, every: Sequence[Place]) -> Iterator[list[Place]]:
+        """Those that are read, judged and sent together: the intake keeps whole bodies too, and a few hundred fill the memory."""
+        for first in range(0, len(every), redriver.TOGETHER):
+            some = every[first : first + redriver.TOGETHER]
+            yield from together(some, rejected_rows.sizes(self._database, some), redriver.TOGETHER, MOST_BYTES)
+
     def _judged(self, place: Place, one: Rejected | None) -> Sendable | Unsendable:
         if one is None:
             return Unsendable(place, "no rejected record has come from there")
         return self._judge.of(one, self._mending, self._now())
+
+
+def together(places: Sequence[Place], sizes: Mapping[Place, int], most: int, most_bytes: int) -> Iterator[list[Place]]:
+    """The places in their order, in lists of at most so many and so many bytes; one that is larger alone."""
+    held, size = list[Place](), 0
+    for place in places:
+        here = sizes.get(place, 0)
+        if held and (len(held) == most or size + here > most_bytes):
+            yield held
+            held, size = [], 0
+        held.append(place)
+        size += here
+    if held:
+        yield held
 
 
 def _by_place(rows: list[Rejected]) -> dict[Place, Rejected]:

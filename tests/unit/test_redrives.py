@@ -24,7 +24,7 @@ from pipeline.redrives import (
     ledger_of,
     place_of,
 )
-from pipeline.redriving import judge_of
+from pipeline.redriving import judge_of, together
 from processors import cell as cells
 from processors.rejects import attempt_of
 from processors.rejects import rejected as reject
@@ -58,6 +58,14 @@ def answered(low: int, high: int, value: int) -> bytes:
 def test_what_is_no_place(text: str) -> None:
     with pytest.raises(ValueError, match="is no place of a record"):
         place_of(text)
+
+
+def test_records_are_read_together_up_to_so_many_and_so_many_bytes() -> None:
+    places = [Place(WEB.topic, 0, n) for n in range(7)]
+    sizes = dict(zip(places, [1, 1, 1, 5, 50, 1, 1], strict=True))
+    assert [[p.offset for p in some] for some in together(places, sizes, 3, 10)] == [[0, 1, 2], [3], [4], [5, 6]]
+    assert list(together([], {}, 3, 10)) == []
+    assert list(together(places, {}, 7, 0)) == [places], "what is not in the tables has no bytes"
 
 
 def test_a_place_is_read_as_it_is_written() -> None:

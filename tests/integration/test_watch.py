@@ -175,6 +175,27 @@ def test_a_source_falls_silent_and_comes_back(place: Place) -> None:
     assert "Traceback" not in said
 
 
+COLUMNS = {"answer": "answer_metric", "amount": "amount_minor_units", "promise": "promise_id"}
+VALUES = {
+    **dict.fromkeys(("sent_at", "received_at"), "now64(3)"),
+    **dict.fromkeys(("source_sequence", "amount", "duration_ms", "waited_ms"), "7"),
+    "attributes": "map('a', 'b')",
+}
+
+
+def test_every_field_that_may_be_empty_has_its_bit(place: Place) -> None:
+    """In the order in which the health of sources reads them."""
+    columns = (
+        "event_id, event_type, channel, occurred_at, arrived_at, source, person, cell, _topic, _partition, _offset"
+    )
+    for number, field in enumerate(FIELDS):
+        column, value = COLUMNS.get(field, field), VALUES.get(field, "'x'")
+        row = f"'{field}', '{field}', 'call', now64(3), now64(3), 'bits', 'p', 'c', 't', 0, {number}, {value}"
+        place.installation.query(f"INSERT INTO touchpoints ({columns}, {column}) SELECT {row}")
+    found = place.installation.query("SELECT event_type, filled FROM source_hours WHERE source = 'bits'")
+    assert dict(found) == {field: 1 << number for number, field in enumerate(FIELDS)}
+
+
 def test_who_has_led_for_long_leads_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also beyond the pause after which the group takes a member for dead that does not ask."""
     monkeypatch.setattr(alert_log, "LONGEST_PAUSE_MS", 1000)

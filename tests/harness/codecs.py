@@ -2,12 +2,14 @@
 
 import copy
 from importlib.util import find_spec
+from io import BytesIO
 from typing import Any, Final
 
+import fastavro
 import hypothesis.strategies as st
 import pytest
 
-from pipeline.codec import HEAD_BYTES, Codec, codec_named, head
+from pipeline.codec import HEAD_BYTES, Codec, Record, codec_named, head, plain
 from schemas.registry import Schema, SchemaUnknown, catalogue_of_files, load
 
 RECORDS: Final = sorted({record for record, _ in catalogue_of_files().values()})
@@ -113,3 +115,51 @@ def spoilt(draw: st.DrawFn, value: bytes) -> bytes:
 def under(schema_id: int, value: bytes) -> bytes:
     """The same record under another schema id."""
     return head(schema_id) + value[HEAD_BYTES:]
+
+
+_EXTREMES: Final[dict[str, list[Any]]] = {
+    "string": ["", "a", "ä€𝄞\0", "x" * 10_000],
+    "int": [0, -1, 63, 64, 2**31 - 1, -(2**31)],
+    "long": [0, -1, 2**63 - 1, -(2**63), 1_700_000_000_000],
+    "double": [0.0, -0.0, 1.5, float("nan"), float("inf"), -float("inf"), 5e-324],
+    "boolean": [True, False],
+}
+
+
+def values_of(node: Any) -> list[Any]:
+    """Values of a schema's node that show every branch, symbol, extreme and emptiness of it at least once."""
+    if isinstance(node, list):
+        return [value for branch in node for value in values_of(branch)]
+    kind = node["type"] if isinstance(node, dict) else node
+    if isinstance(kind, dict | list):
+        return values_of(kind)
+    if kind == "record":
+        return records_of(node)
+    if kind == "enum":
+        return list(node["symbols"])
+    if kind == "array":
+        items = values_of(node["items"])
+        return [[], items[:1], items, items[:3] * 50]
+    if kind == "map":
+        return [
+            {},
+            {f"k{n}": item for n, item in enumerate(values_of(node["values"]))},
+            {"": values_of(node["values"])[0]},
+        ]
+    return [None] if kind == "null" else _EXTREMES[kind]
+
+
+def records_of(schema: Schema) -> list[Record]:
+    """Records in which every field takes each of its values."""
+    fields = {field["name"]: values_of(field["type"]) for field in schema["fields"]}
+    return [
+        {name: values[n % len(values)] for name, values in fields.items()}
+        for n in range(max(map(len, fields.values())))
+    ]
+
+
+def written(schema: Schema, record: Record, schema_id: int) -> bytes:
+    """The record as the library writes it, without any of ours."""
+    out = BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(plain(schema)), record)
+    return head(schema_id) + out.getvalue()

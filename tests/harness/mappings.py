@@ -21,6 +21,27 @@ SECRET: Final = b"0123456789abcdef"
 ARRIVED_AT: Final = 1_772_582_400_000
 """Milliseconds since epoch: a day after the examples, 2026-03-04 00:00 UTC."""
 
+EXCHANGE: Final = """
+name = "calls"
+event_id = { from = "columns", columns = ["id"] }
+[file]
+format = "json"
+[[touchpoint]]
+event_type = "call.queued"
+channel = "call"
+source = "exchange"
+occurred_at = { column = "begin", parse = "epoch_ms" }
+identifiers = [{ namespace = "phone", column = "caller" }]
+[[touchpoint]]
+event_type = "call.ended"
+channel = "call"
+source = "exchange"
+occurred_at = { column = "end", parse = "epoch_ms" }
+identifiers = [{ namespace = "phone", column = "caller" }]
+site = { column = "site" }
+"""
+"""A telephone exchange whose calls name their caller `from`, by a mapping that takes it for `caller`."""
+
 BOUNDS: Final = Bounds(10_000, 512 << 10)
 
 

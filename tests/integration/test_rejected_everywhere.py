@@ -24,6 +24,7 @@ from processors.poison import failed
 from processors.rejects import refused, rejected
 from sinks.clickhouse import ClickHouse
 from tests.harness.installation import Installation, Maker
+from tests.harness.mappings import EXCHANGE
 from tests.harness.records import encoded, written
 from tests.harness.sinks import Bench, run_until
 from tests.harness.touchpoints import encoder
@@ -249,31 +250,11 @@ def test_what_the_intake_rejected_is_mended_over_http_and_by_command(
     )
 
 
-CALLS = """
-name = "exchange"
-event_id = { from = "columns", columns = ["id"] }
-[file]
-format = "json"
-[[touchpoint]]
-event_type = "call.queued"
-channel = "call"
-source = "exchange"
-occurred_at = { column = "begin", parse = "epoch_ms" }
-identifiers = [{ namespace = "phone", column = "caller" }]
-[[touchpoint]]
-event_type = "call.ended"
-channel = "call"
-source = "exchange"
-occurred_at = { column = "end", parse = "epoch_ms" }
-identifiers = [{ namespace = "phone", column = "caller" }]
-"""
-
-
 def test_what_a_wrong_mapping_rejected_goes_back_by_the_mended_one(shared: Installation, tmp_path: Path) -> None:
     """All touchpoints of a row at once, each row once, also when the command is killed between them and its note of it; the intake
     goes by the mended mapping without a restart."""
     run, mapping = uuid4().hex, tmp_path / "exchange.toml"
-    mapping.write_text(CALLS)
+    mapping.write_text(EXCHANGE)
     exchange = with_key(shared, f"exchange-{run[:8]}", "--mapping", str(mapping))
     now = time.time_ns() // 1_000_000
     calls = [{"id": f"{run}-{n}", "from": "+493023125010", "begin": now - 60_000, "end": now} for n in range(4)]
@@ -284,7 +265,7 @@ def test_what_a_wrong_mapping_rejected_goes_back_by_the_mended_one(shared: Insta
     redrive = ("rejected", "redrive", "--source", exchange.source, "--json")
     assert set(statuses(shared.run(*redrive)).values()) == {"unsendable"}
 
-    mapping.write_text(CALLS.replace('"caller"', '"from"'))
+    mapping.write_text(EXCHANGE.replace('"caller"', '"from"'))
     assert exchange.post(json.dumps(calls[3]).encode()).json()["accepted"] == 2
     for point in ("sent", "noted"):
         killed = shared.run(*redrive, crash_at=f"redrive:{point}:1")

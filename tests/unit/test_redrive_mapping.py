@@ -21,32 +21,14 @@ from pipeline.replay.fields import MappingFault
 from pipeline.replay.mapping import parse
 from pipeline.replay.plan import Mapping
 from schemas.registry import FileRegistry
+from tests.harness.mappings import EXCHANGE
 from tests.harness.touchpoints import admission
 
 NOW = 1_790_000_000_000
 SECRET = "sixteen bytes or more"
 PLACE = Place("cx.rejected.v1", 0, 7)
-CALLS = """
-name = "calls"
-event_id = { from = "columns", columns = ["id"] }
-[file]
-format = "json"
-[[touchpoint]]
-event_type = "call.queued"
-channel = "call"
-source = "exchange"
-occurred_at = { column = "begin", parse = "epoch_ms" }
-identifiers = [{ namespace = "phone", column = "caller" }]
-[[touchpoint]]
-event_type = "call.ended"
-channel = "call"
-source = "exchange"
-occurred_at = { column = "end", parse = "epoch_ms" }
-identifiers = [{ namespace = "phone", column = "caller" }]
-site = { column = "site" }
-"""
-MENDED = CALLS.replace('"caller"', '"from"')
-TABLE = CALLS.replace('format = "json"', 'format = "csv"')
+MENDED = EXCHANGE.replace('"caller"', '"from"')
+TABLE = EXCHANGE.replace('format = "json"', 'format = "csv"')
 CALL: dict[str, Any] = {
     "id": "c-1",
     "from": "+493023125010",
@@ -128,9 +110,9 @@ def test_a_row_that_did_not_fit_gives_all_its_touchpoints_once_the_mapping_is_me
     """The very ones that the intake would have made, under the same ids, whether the row came alone or among others."""
     calls = [{**CALL, "id": f"c-{n}"} for n in range(together)]
     body = json.dumps(calls).encode()
-    kept = rejected(body, CALLS)
+    kept = rejected(body, EXCHANGE)
     assert [one.reason for one in kept] == ["misfit"] * together
-    assert {why(judged(one, CALLS)).partition(":")[0] for one in kept} == {"misfit at identifiers"}
+    assert {why(judged(one, EXCHANGE)).partition(":")[0] for one in kept} == {"misfit at identifiers"}
     found = [judged(one) for one in kept]
     want = [one.record for one in taken(body, MENDED) if isinstance(one, Good)]
     assert len(want) == 2 * together
@@ -161,7 +143,7 @@ def test_what_was_no_row_gives_all_its_touchpoints_once_the_mapping_reads_it() -
     (large,) = rejected(json.dumps({**CALL, "site": "x" * (1 << 19)}).encode(), MENDED)
     assert large.reason == "too_large"
     assert "too_large" in why(judged(large))
-    text = CALLS.replace('format = "json"', 'format = "json"\nrecords = "calls"').replace('"site"', '"outer.site"')
+    text = EXCHANGE.replace('format = "json"', 'format = "json"\nrecords = "calls"').replace('"site"', '"outer.site"')
     text = text.replace('"caller"', '"from"')
     whole = json.dumps({"calls": [CALL] * 999, "site": "x" * 100_000}).encode()
     assert "in all touchpoints" in why(judged(replace(kept, payload=whole), text))
@@ -182,7 +164,7 @@ def test_of_a_row_that_fitted_only_what_was_rejected_goes_back() -> None:
 
 def test_what_a_patch_makes_of_a_row_is_judged() -> None:
     """Of all its touchpoints."""
-    kept = rejected(json.dumps(CALL).encode(), CALLS)
+    kept = rejected(json.dumps(CALL).encode(), EXCHANGE)
     found = records(judged(kept[0], mending=Mending({"site": "south"})))
     assert {record["site"] for record in found} == {"south"}
     assert "values that its fields do not take" in why(judged(kept[0], mending=Mending({"site": {"a": 1}})))
@@ -191,14 +173,14 @@ def test_what_a_patch_makes_of_a_row_is_judged() -> None:
 
 def test_what_the_mapping_leaves_out_by_now_stays() -> None:
     """And says so."""
-    kept = rejected(json.dumps(CALL).encode(), CALLS)
+    kept = rejected(json.dumps(CALL).encode(), EXCHANGE)
     text = f'when = [{{ column = "site", is = ["south"] }}]{MENDED}'
     assert "the mapping calls makes no touchpoint of it" in why(judged(kept[0], text))
 
 
 def test_a_touchpoint_in_the_place_of_a_row_is_read_as_one() -> None:
     """As the intake reads it, without the mapping."""
-    kept = rejected(json.dumps(CALL).encode(), CALLS)
+    kept = rejected(json.dumps(CALL).encode(), EXCHANGE)
     event = {
         "event_id": "i-1",
         "event_type": "call.ended",
@@ -212,7 +194,7 @@ def test_a_touchpoint_in_the_place_of_a_row_is_read_as_one() -> None:
 
 def test_without_one_mapping_of_its_source_it_stays() -> None:
     """And says what to do."""
-    kept = rejected(json.dumps(CALL).encode(), CALLS)[0]
+    kept = rejected(json.dumps(CALL).encode(), EXCHANGE)[0]
     assert "no key of its source has a mapping" in why(judged(replace(kept, source="nobody")))
     assert "different mappings (calls, other)" in why(judged(replace(kept, source="two")))
 

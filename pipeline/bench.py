@@ -78,7 +78,7 @@ def _batches(outs: list[Out], topic: str) -> list[list[Raw]]:
 def _resolve(registry: FileRegistry, codec: Codec) -> Work:
     keyring = Keyring(b"a secret for measuring only")
     admission = Admission(codec.decoder("touchpoint", registry), keyring, TimeLimits(0, 86_400_000), 24)
-    writer = ResolvedWriter(codec.encoder("resolved_touchpoint", registry, ""), registry.schema_id("touchpoint", ""))
+    writer = ResolvedWriter(codec.encoder("resolved_touchpoint", registry, ""), admission.decoder)
     return _folded(ResolveFold(admission, writer))
 
 

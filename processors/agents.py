@@ -69,8 +69,7 @@ def resolve(settings: Settings) -> Definition:
     registry = registry_of(settings)
     admission = admission_of(settings, registry)
     whole = encoder(settings, registry, "resolved_touchpoint", topics.RESOLVED)
-    subject = f"{settings.topic_prefix}{topics.SOURCES[0]}-value"
-    writer = ResolvedWriter(whole, registry.schema_id("touchpoint", subject))
+    writer = ResolvedWriter(whole, admission.decoder)
 
     def new_fold(store: Store) -> Fold:
         return ResolveFold(admission, writer, store)

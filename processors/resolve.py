@@ -24,6 +24,8 @@ from schemas.registry import load
 
 STAGE: Final = "resolve"
 ADDED: Final = 8
+MOST_WRITERS: Final = 1000
+"""Writers that are remembered at once."""
 TOPICS_KEY: Final = b"\0t"
 NO_TOPICS: Final = msgspec.msgpack.encode([])
 
@@ -111,11 +113,15 @@ def added(resolved: Resolved) -> dict[str, Any]:
 
 
 class ResolvedWriter:
-    """Writes resolved touchpoints. Their schema begins with Touchpoint's fields, so a record of our version keeps its bytes."""
+    """Writes resolved touchpoints. Their schema begins with Touchpoint's fields, so a record of our version keeps its bytes.
 
-    def __init__(self, whole: Encoder, touchpoint_id: int) -> None:
+    So does one of an earlier version that lacks nothing but fields at the end. `decoder` knows who wrote touchpoints.
+    """
+
+    def __init__(self, whole: Encoder, decoder: Decoder) -> None:
         self._whole = whole
-        self._touchpoint_head = b"\0" + touchpoint_id.to_bytes(4, "big")
+        self._decoder = decoder
+        self._lacking: dict[bytes, bytes | None] = {}
         self._head = b"\0" + whole.schema_id.to_bytes(4, "big")
         schema = load("resolved_touchpoint")
         self._tails = whole.bodies({**schema, "name": "Added", "fields": schema["fields"][-ADDED:]})
@@ -125,14 +131,24 @@ class ResolvedWriter:
         return self._whole.encode({**one.record, **added(one.resolved)})
 
     def write_all(self, admitted: Sequence[tuple[bytes, Admitted]]) -> list[bytes]:
-        """The resolved touchpoints on the wire, of touchpoints on the wire."""
+        """The resolved touchpoints on the wire, of touchpoints on the wire. Raises RegistryUnavailable."""
         more = [added(one.resolved) for _, one in admitted]
-        return [
-            b"".join((self._head, raw[HEAD_BYTES:], tail))
-            if raw.startswith(self._touchpoint_head)
-            else self._whole.encode({**one.record, **fields})
-            for (raw, one), fields, tail in zip(admitted, more, self._tails.all(more), strict=True)
-        ]
+        written: list[bytes | None] = []
+        for (raw, _), tail in zip(admitted, self._tails.all(more), strict=True):
+            lacking = self._behind(raw)
+            written.append(None if lacking is None else b"".join((self._head, raw[HEAD_BYTES:], lacking, tail)))
+        others = [place for place, one in enumerate(written) if one is None]
+        encoded = iter(self._whole.encode_all([{**admitted[place][1].record, **more[place]} for place in others]))
+        return [next(encoded) if one is None else one for one in written]
+
+    def _behind(self, raw: bytes) -> bytes | None:
+        head = raw[:HEAD_BYTES]
+        if head not in self._lacking:
+            way = self._decoder.way(raw)
+            if len(self._lacking) >= MOST_WRITERS:
+                self._lacking.clear()
+            self._lacking[head] = way.lacking if way else None
+        return self._lacking[head]
 
 
 class ResolveFold:

@@ -2,10 +2,11 @@
 
 It trusts nothing that it has not seen come back: a batch that was read is written again, and only if the very same bytes come
 out, and every text is UTF-8, was it Avro to the letter. Whatever else goes wrong is narrowed down and read by the reference, so
-both accept and reject the same, with the same words. Only our own newest schema is read so; the reference reads other versions.
+both accept and reject the same, with the same words. Other versions are read so where there is a `Way`; else by the reference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import pyarrow as pa
@@ -16,7 +17,8 @@ from pipeline.codec.arrays import array_of
 from pipeline.codec.columns import Column, Columns, Part, by_columns
 from pipeline.codec.reference import Bodies, Decoder, Encoder, Value
 from pipeline.codec.shapes import readable
-from pipeline.codec.wire import HEAD_BYTES, Record, id_of
+from pipeline.codec.ways import Way
+from pipeline.codec.wire import HEAD_BYTES, Record
 from pipeline.events import Rejection
 from schemas.registry import Registry, Schema
 
@@ -28,6 +30,8 @@ MOST_RECORDS: Final = 10_000
 # Offsets of texts in a batch are 32 bits wide.
 MOST_BYTES: Final = 1 << 28
 Found = dict[int, Record | Rejection]
+Batch = tuple[Sequence[int], Any]
+"""Places, ascending, and the records there as an Arrow batch of our fields."""
 
 
 class ArrowDecoder(Decoder):
@@ -36,7 +40,8 @@ class ArrowDecoder(Decoder):
     def __init__(self, record: str, registry: Registry, fields: Sequence[str] | None = None) -> None:
         super().__init__(record, registry, fields)
         self._fields = [part.field for part in self._parts]
-        self._schema = to_parsing_canonical_form(self._writers.newest) if readable(self._writers.newest) else ""
+        newest = self._writers.newest
+        self._types = _types(newest) if readable(newest) else {}
 
     def decode_all(self, values: Sequence[Value]) -> list[Record | Rejection]:
         """See Decoder."""
@@ -65,7 +70,7 @@ class ArrowDecoder(Decoder):
         for part in self._parts:
             for name in part.names:
                 columns[name] = []
-            for _, batch in batches:
+            for batch in _in_order(batches):
                 for name, column in zip(part.names, _spread(batch.column(part.field), part), strict=True):
                     columns[name] += column
         return Columns(columns, rejected)
@@ -75,58 +80,84 @@ class ArrowDecoder(Decoder):
         columns = [_values(batch.column(name)) for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def _batches(self, values: Sequence[Value]) -> tuple[list[tuple[Sequence[int], Any]], Found]:
-        """What could be read at once, by places in `values`, ascending; and what became of the others."""
+    def _batches(self, values: Sequence[Value]) -> tuple[list[Batch], Found]:
+        """What could be read at once, by places in `values`; and what became of the others."""
         others: Found = {}
-        places = self._ours(values, others)
-        batches: list[tuple[Sequence[int], Any]] = []
-        for first in range(0, len(places), MOST_RECORDS):
-            self._read(values, places[first : first + MOST_RECORDS], batches, others)
+        batches: list[Batch] = []
+        for way, places in self._alike(values, others):
+            for first in range(0, len(places), MOST_RECORDS):
+                self._read(values, places[first : first + MOST_RECORDS], way, (batches, others))
         return batches, others
 
-    def _ours(self, values: Sequence[Value], others: Found) -> Sequence[int]:
-        if len(values) >= FEW and self._schema:
-            if None not in values and len({value[:HEAD_BYTES] for value in values if value is not None}) == 1:
-                if self._is_ours(values[0]):
-                    return range(len(values))
+    def _alike(self, values: Sequence[Value], others: Found) -> list[tuple[Way, Sequence[int]]]:
+        """Places of records that can be read together, those of each writer for themselves; what is left goes to the reference."""
+        if len(values) < FEW or not self._types:
+            others.update({n: self.decode(value) for n, value in enumerate(values)})
+            return []
+        alike: list[tuple[Way, Sequence[int]]] = []
+        for places in _by_head(values):
+            way = self.way(values[places[0]]) if len(places) >= FEW else None
+            if way is None:
+                others.update({place: self.decode(values[place]) for place in places})
             else:
-                ours = [place for place, value in enumerate(values) if self._is_ours(value)]
-                if len(ours) >= FEW:
-                    kept = set(ours)
-                    others.update({n: self.decode(value) for n, value in enumerate(values) if n not in kept})
-                    return ours
-        others.update({n: self.decode(value) for n, value in enumerate(values)})
-        return ()
+                alike.append((way, places))
+        return alike
 
-    def _is_ours(self, value: Value) -> bool:
-        schema_id = id_of(value)
-        if isinstance(schema_id, Rejection):
-            return False
-        writer = self._writers.of(schema_id)
-        return not isinstance(writer, Rejection) and writer.ours
-
-    def _read(self, values: Sequence[Value], places: Sequence[int], batches: list[Any], others: Found) -> None:
+    def _read(self, values: Sequence[Value], places: Sequence[int], way: Way, into: tuple[list[Batch], Found]) -> None:
         """Read these, or narrow down where the trouble is and leave that to the reference."""
-        batch = self._exact([(values[place] or b"")[HEAD_BYTES:] for place in places])
+        batches, others = into
+        batch = _exact([(values[place] or b"")[HEAD_BYTES:] for place in places], way.schema)
         if batch is not None:
-            batches.append((places, batch))
+            batches.append((places, self._as_ours(batch, way)))
         elif len(places) <= PART:
             others.update({place: self.decode(values[place]) for place in places})
         else:
             for first in range(0, len(places), PART):
-                self._read(values, places[first : first + PART], batches, others)
+                self._read(values, places[first : first + PART], way, into)
 
-    def _exact(self, bodies: list[bytes]) -> Any:
-        """The batch, if these are all Avro to the letter; otherwise nothing."""
-        if sum(map(len, bodies)) > MOST_BYTES:
-            return None
-        try:
-            batch = pyruhvro.deserialize_array(bodies, self._schema)
-            written = pyruhvro.serialize_record_batch(batch, self._schema, 1)[0]
-            batch.validate(full=True)  # pyruhvro does not look whether a text is UTF-8
-        except ValueError:
-            return None
-        return batch if written.equals(pa.array(bodies, pa.binary())) else None
+    def _as_ours(self, batch: Any, way: Way) -> Any:
+        absent, rows = way.absent, batch.num_rows
+        columns = [pa.nulls(rows, self._types[name]) if name in absent else batch.column(name) for name in self._fields]
+        return pa.RecordBatch.from_arrays(columns, names=self._fields)
+
+
+def _types(schema: Schema) -> dict[str, Any]:
+    """What Arrow makes of each field."""
+    return {field.name: field.type for field in pyruhvro.avro_to_arrow_schema(to_parsing_canonical_form(schema))}
+
+
+def _by_head(values: Sequence[Value]) -> Iterable[Sequence[int]]:
+    """Places of values that begin alike, and so say the same of who wrote them."""
+    if None not in values and len({value[:HEAD_BYTES] for value in values if value is not None}) == 1:
+        return [range(len(values))]
+    found: dict[bytes, list[int]] = {}
+    for place, value in enumerate(values):
+        found.setdefault((value or b"")[:HEAD_BYTES], []).append(place)
+    return found.values()
+
+
+def _in_order(batches: list[Batch]) -> list[Any]:
+    """The batches, or one of all their records where the places of one lie among those of another."""
+    if all(before[0][-1] < after[0][0] for before, after in pairwise(batches)):
+        return [batch for _, batch in batches]
+    places = [place for of_batch, _ in batches for place in of_batch]
+    whole = pa.Table.from_batches([batch for _, batch in batches])
+    in_order = whole.take(pa.array(sorted(range(len(places)), key=places.__getitem__))).combine_chunks()
+    found: list[Any] = in_order.to_batches()
+    return found
+
+
+def _exact(bodies: list[bytes], schema: str) -> Any:
+    """The batch, if these are all Avro to the letter; otherwise nothing."""
+    if sum(map(len, bodies)) > MOST_BYTES:
+        return None
+    try:
+        batch = pyruhvro.deserialize_array(bodies, schema)
+        written = pyruhvro.serialize_record_batch(batch, schema, 1)[0]
+        batch.validate(full=True)  # pyruhvro does not look whether a text is UTF-8
+    except ValueError:
+        return None
+    return batch if written.equals(pa.array(bodies, pa.binary())) else None
 
 
 def _values(column: Any) -> Column:

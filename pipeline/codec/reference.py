@@ -7,6 +7,7 @@ import fastavro
 
 from pipeline.codec.columns import Columns, by_columns, parts
 from pipeline.codec.shapes import int_check
+from pipeline.codec.ways import Way
 from pipeline.codec.wire import Record, head, id_of, plain
 from pipeline.codec.writers import Writer, Writers
 from pipeline.events import Rejection
@@ -33,6 +34,12 @@ class Decoder:
             return schema_id
         writer = self._writers.of(schema_id)
         return writer if isinstance(writer, Rejection) else writer.read(value or b"")
+
+    def way(self, value: Value) -> Way | None:
+        """How records with this one's head become ours as they are, if they do. Raises RegistryUnavailable."""
+        schema_id = id_of(value)
+        writer = schema_id if isinstance(schema_id, Rejection) else self._writers.of(schema_id)
+        return None if isinstance(writer, Rejection) else writer.way
 
     def writer(self, schema: Schema) -> Writer | Rejection:
         """Who writes records of a schema that no registry has to know, or why it cannot be read as ours."""

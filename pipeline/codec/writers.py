@@ -12,6 +12,7 @@ from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException, to_parsing_canonical_form
 
 from pipeline.codec.strict import NOT_AVRO, Read, Unsuitable, reader
+from pipeline.codec.ways import Way, way
 from pipeline.codec.wire import HEAD_BYTES, Record, plain
 from pipeline.events import Reason, Rejection
 from schemas.registry import Registry, Schema, SchemaUnknown, SchemaUnusable, load
@@ -29,7 +30,7 @@ DECODE: Final = Rejection(Reason.DECODE, "", "a record of the schema", "bytes th
 class Writer:
     """A schema that records were written with. `ours`: it means the same as our newest one, so nothing has to be resolved.
 
-    `defaulted` names the fields in which a list or map stands that is a default of ours.
+    `defaulted` names the fields in which a list or map stands that is a default of ours; `way` is how whole batches become ours.
     """
 
     strictly: Read
@@ -37,6 +38,7 @@ class Writer:
     resolved: Any
     ours: bool
     defaulted: tuple[str, ...] = ()
+    way: Way | None = None
 
     def read(self, value: bytes) -> Record | Rejection:
         """The record in a value that begins with this schema's head, or why there is none."""
@@ -75,6 +77,7 @@ class Writers:
         self._parsed = fastavro.parse_schema(self.newest)
         self._strictly = reader(self._parsed, fields)
         self._canonical = to_parsing_canonical_form(self.newest)
+        self._own = way(self.newest, self.newest)
         self._known: dict[int, Writer | Rejection] = {}
 
     def of(self, schema_id: int) -> Writer | Rejection:
@@ -100,9 +103,10 @@ class Writers:
         try:
             bare = plain(schema)
             if to_parsing_canonical_form(bare) == self._canonical:
-                return Writer(self._strictly, self._parsed, None, True)
+                return Writer(self._strictly, self._parsed, None, True, way=self._own)
             parsed = fastavro.parse_schema(bare)
-            return Writer(reader(parsed), parsed, self._parsed, False, _defaulted(bare, self.newest))
+            defaulted = _defaulted(bare, self.newest)
+            return Writer(reader(parsed), parsed, self._parsed, False, defaulted, way(bare, self.newest))
         except _NO_SCHEMA as error:
             return _unsuitable("a schema that parses", type(error).__name__)
 

@@ -173,7 +173,7 @@ def test_the_resolve_stage_copies_its_own_version_and_writes_others_anew(
             if isinstance(record, dict)
         ]
         whole: Encoder = each.encoder("resolved_touchpoint", own, "")
-        out = ResolvedWriter(whole, own.schema_id("touchpoint", "")).write_all(admitted)
+        out = ResolvedWriter(whole, decoder).write_all(admitted)
         found = each.decoder("resolved_touchpoint", own).decode_all(out)
     assert len(admitted) == len(values)
     assert found == [{**one.record, **added(one.resolved)} for _, one in admitted]

@@ -58,6 +58,14 @@ def older() -> Schema:
     return schema
 
 
+def narrower() -> Schema:
+    """A touchpoint of somebody who knows of no answers, products and waiting, and writes the till's number among the others."""
+    schema = copy.deepcopy(load("touchpoint"))
+    schema["fields"] = [field for field in schema["fields"] if field["name"] not in ("answer", "product", "waited_ms")]
+    schema["fields"].insert(5, {"name": "till", "type": "string", "default": ""})
+    return schema
+
+
 def reworded() -> Schema:
     """Our own touchpoint as another producer may have registered it: no documentation, text spelt out."""
     schema = copy.deepcopy(load("touchpoint"))

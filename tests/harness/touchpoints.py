@@ -96,8 +96,8 @@ def rules(policy: JourneyPolicy = SMALL_POLICY) -> Rules:
 
 def resolve_fold(horizon_h: int = 24) -> ResolveFold:
     """A resolve stage's state for one partition, empty."""
-    touchpoint_id = REGISTRY.schema_id("touchpoint", "any-value")
-    return ResolveFold(admission(horizon_h), ResolvedWriter(encoder("resolved_touchpoint"), touchpoint_id))
+    judging = admission(horizon_h)
+    return ResolveFold(judging, ResolvedWriter(encoder("resolved_touchpoint"), judging.decoder))
 
 
 _ENCODERS: Final = {kind: encoder(kind) for kind in OUTPUTS}

@@ -7,11 +7,11 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from pipeline.codec import HEAD_BYTES, Decoder, Encoder, plain
+from pipeline.codec import HEAD_BYTES, Decoder, Encoder, head, plain
 from pipeline.events import Origin, Reason, Rejection, Resolved
 from processors.resolve import Admitted, ResolvedWriter, added
 from schemas.registry import Schema, load
-from tests.harness.codecs import RECORDS, Registered, newer
+from tests.harness.codecs import RECORDS, Registered, narrower, newer
 from tests.harness.touchpoints import REGISTRY, Record, any_record, encoder, touchpoint, wire
 
 ORIGINS = st.builds(
@@ -35,10 +35,24 @@ def test_what_is_encoded_is_decoded(name: str, data: st.DataObject) -> None:
 def test_the_short_way_of_writing_gives_the_same_bytes(record: Record, resolved: Resolved) -> None:
     """A resolved touchpoint made of the touchpoint's own bytes is the one that the encoder writes."""
     whole = encoder("resolved_touchpoint")
-    writer = ResolvedWriter(whole, REGISTRY.schema_id("touchpoint", ""))
+    writer = ResolvedWriter(whole, Decoder("touchpoint", REGISTRY))
     assert writer.write_all([(wire(record), Admitted(record, resolved))]) == [
         whole.encode({**record, **added(resolved)})
     ]
+
+
+@given(any_record("touchpoint"), RESOLVED)
+def test_an_earlier_version_is_written_on_with_its_own_bytes(record: Record, resolved: Resolved) -> None:
+    """They are those that the encoder writes of it."""
+    registry = Registered({1: load("touchpoint"), 5: load("touchpoint", 1), 6: narrower()})
+    for number, schema in ((5, load("touchpoint", 1)), (6, narrower())):
+        value = head(number) + _written(schema, {**record, "till": "1"})
+        decoder = Decoder("touchpoint", registry)
+        ours = decoder.decode(value)
+        assert isinstance(ours, dict)
+        whole = encoder("resolved_touchpoint")
+        (written,) = ResolvedWriter(whole, decoder).write_all([(value, Admitted(ours, resolved))])
+        assert written == whole.encode({**ours, **added(resolved)})
 
 
 @given(any_record("touchpoint"), RESOLVED, st.booleans())
@@ -49,7 +63,7 @@ def test_a_newer_version_is_read_as_ours(record: Record, resolved: Resolved, unk
     value = b"\0\0\0\0\7" + _written(newer(), theirs)
     ours = {**record, "channel": "other"} if unknown_channel else record
     assert Decoder("touchpoint", registry).decode(value) == ours
-    writer = ResolvedWriter(encoder("resolved_touchpoint"), 1)
+    writer = ResolvedWriter(encoder("resolved_touchpoint"), Decoder("touchpoint", registry))
     (written,) = writer.write_all([(value, Admitted(ours, resolved))])
     assert Decoder("resolved_touchpoint", REGISTRY).decode(written) == {**ours, **added(resolved)}
 

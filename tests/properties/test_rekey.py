@@ -11,12 +11,12 @@ from pipeline.flow import Rules, flow
 from pipeline.topics import RESOLVED
 from processors.rekey import HEADER, Places
 from processors.resolve import ResolvedWriter, ResolveFold
-from tests.harness.touchpoints import NOW, REGISTRY, SMALL_POLICY, SOURCE, admission, encoder, touchpoint, wire
+from tests.harness.touchpoints import NOW, SMALL_POLICY, SOURCE, admission, encoder, touchpoint, wire
 
 PARTITIONS = 3
 PLACES = Places("cx.", PARTITIONS)
 ADMISSION = replace(admission(), places=PLACES)
-RESOLVED_WRITER = ResolvedWriter(encoder("resolved_touchpoint"), REGISTRY.schema_id("touchpoint", "any-value"))
+RESOLVED_WRITER = ResolvedWriter(encoder("resolved_touchpoint"), ADMISSION.decoder)
 Sent = list[tuple[str, int]]
 
 

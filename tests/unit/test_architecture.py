@@ -71,6 +71,7 @@ PURE = {
             "strict",
             "unrolled",
             "varint",
+            "ways",
             "wire",
             "writers",
         )

@@ -5,12 +5,14 @@ A field that a touchpoint does not have can be taken away, by null, and not be s
 """
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from pipeline.codec import Record
 from schemas.registry import load
 
 Patch = dict[str, Any]
+DEEPEST: Final = 32
+_TOO_DEEP: Final = "the patch is nested too deeply for a touchpoint"
 
 
 class PatchUnfit(ValueError):
@@ -23,6 +25,8 @@ def patch_of(text: str) -> Patch:
         found = json.loads(text, object_pairs_hook=_once)
     except ValueError as error:
         raise PatchUnfit(f"the patch is no JSON: {error}") from None
+    except RecursionError:
+        raise PatchUnfit(_TOO_DEEP) from None
     return checked(found)
 
 
@@ -30,8 +34,20 @@ def checked(found: Any) -> Patch:
     """The patch that a JSON value is. Raises PatchUnfit for what is no object or sets a field that a touchpoint does not have."""
     if not isinstance(found, dict) or not found:
         raise PatchUnfit('the patch is no JSON object with fields, such as {"campaign": "spring"}')
+    if _depth(found) > DEEPEST:
+        raise PatchUnfit(_TOO_DEEP)
     _check(found, load("touchpoint")["fields"], "")
     return found
+
+
+def mended(record: Record, patch: Patch) -> Record:
+    """A decoded touchpoint with the patch applied. A field that is empty is null in it; an entry of a map is not there at all, so
+    there a null takes it away."""
+    maps = [
+        field["name"] for field in load("touchpoint")["fields"] if _is_map(field["type"]) and field["name"] in patch
+    ]
+    found: Record = patched(record, {name: change for name, change in patch.items() if name not in maps})
+    return found | {name: {} if patch[name] is None else merged(record.get(name), patch[name]) for name in maps}
 
 
 def patched(value: Any, patch: Any) -> Any:
@@ -57,6 +73,14 @@ def merged(value: Any, patch: Any) -> Any:
     return result
 
 
+def _depth(value: Any) -> int:
+    deep, held = 0, [value]
+    while held and deep <= DEEPEST:
+        inner = [one.values() if isinstance(one, dict) else one for one in held if isinstance(one, dict | list)]
+        deep, held = deep + 1, [one for each in inner for one in each]
+    return deep
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     twice = {name for name in names if names.count(name) > 1}
@@ -75,6 +99,10 @@ def _check(patch: Patch, fields: list[dict[str, Any]], place: str) -> None:
         inner = _record_in(types[name])
         if inner is not None and isinstance(change, dict):
             _check(change, inner["fields"], f"{place}{name}.")
+
+
+def _is_map(kind: Any) -> bool:
+    return isinstance(kind, dict) and kind["type"] == "map"
 
 
 def _record_in(kind: Any) -> dict[str, Any] | None:

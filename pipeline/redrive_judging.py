@@ -29,10 +29,10 @@ from pipeline.intake.judging import Judge as IntakeJudge
 from pipeline.intake.mapped import Mapped
 from pipeline.intake.reading import loaded
 from pipeline.intake.shape import Shape
-from pipeline.patch import Patch, merged, patched
+from pipeline.patch import Patch, mended, merged
 from pipeline.redrive_mapping import NONE, Mappings
 from pipeline.redrives import Along, Rejected, Sendable, Unsendable
-from pipeline.topics import BY_NAME, OUTPUTS, REJECTED, RESOLVED
+from pipeline.topics import BY_NAME, OUTPUTS, REJECTED, RESOLVED, SOURCES
 from processors.journey import STAGE as JOURNEY
 from processors.resolve import STAGE as RESOLVE
 from processors.resolve import Admission, Admitted, judge
@@ -109,7 +109,7 @@ class Judge:
         elif one.reason == Reason.MISFIT:
             return mapped if isinstance(mapped, str) else self._of_row(one, mapped, mending, now)
         whole = is_container(body) or body.lstrip(b" \t\r\n").startswith(b"[")
-        found = _WHOLE if whole else self._event(body, one.source, mending.patch, now)
+        found = _WHOLE if whole else self._event(body, one, mending.patch, now)
         if isinstance(found, Good):
             return self._sendable(one, self.prefix + found.topic, found, bool(mending))
         if isinstance(mapped, Mapped):
@@ -139,22 +139,25 @@ class Judge:
 
     def _of_made(self, record: Record, one: Rejected, mending: Mending, now: int) -> Sendable | str:
         whole = {**record, "source": one.source, "received_at": now}
-        checked, _ = self._written(patched(whole, mending.patch) if mending.patch is not None else whole)
+        checked, _ = self._written(mended(whole, mending.patch) if mending.patch is not None else whole)
         if isinstance(checked, Rejection):
             return _words(checked)
         found = self._taker(one.source).record(checked, b"", now)
         if isinstance(found, Bad):
             return _words(found.why)
+        found.record["received_at"] = min(one.rejected_at, now)
         return self._sendable(one, self.prefix + found.topic, found, bool(mending))
 
     def _of_resolve(self, one: Rejected, mending: Mending, now: int) -> Sendable | str:
         topic = one.place.topic
+        if topic not in {self.prefix + name for name in SOURCES}:
+            return f"what {RESOLVE} rejects lies on a topic of touchpoints, and not there"
         if mending.replacement is not None:
-            event = self._event(mending.replacement, one.source, None, now)
+            event = self._event(mending.replacement, one, None, now)
             return _words(event) if isinstance(event, Rejection) else self._sendable(one, topic, event, mended=True)
         record, value = self.decoders["touchpoint"].decode(one.payload), one.payload
         if mending.patch is not None and not isinstance(record, Rejection):
-            record, value = self._written(patched(record, mending.patch))
+            record, value = self._written(mended(record, mending.patch))
         origin = Origin(topic, one.place.partition, one.place.offset, now)
         judged = judge(Raw(origin, one.key, value), record, self.admission)
         if isinstance(judged, Admitted):
@@ -204,12 +207,13 @@ class Judge:
         mine = name(record)
         return newer
 
-    def _event(self, body: bytes, source: str, patch: Patch | None, now: int) -> Good | Rejection:
-        """One event as the intake takes it, from the source that it came from."""
+    def _event(self, body: bytes, one: Rejected, patch: Patch | None, now: int) -> Good | Rejection:
+        """One event as the intake takes it, from the source that it came from, and received when that was."""
+        source = one.source
         if body.startswith(b"\0"):
             record = self.decoders["touchpoint"].decode(body)
             if patch is not None and not isinstance(record, Rejection):
-                record, body = self._written(patched(record, patch))
+                record, body = self._written(mended(record, patch))
             found = record if isinstance(record, Rejection) else self._taker(source).avro(body, now)
         else:
             value = loaded(body)
@@ -217,6 +221,9 @@ class Judge:
                 source = source or str(value.get("source", ""))
                 body = json.dumps(merged(value, patch)).encode() if patch is not None else body
             found = self._taker(source).json(body, now)
+        if isinstance(found, Good):
+            # The time of now would tell that the device's clock is behind by as long as the record has lain here.
+            found.record["received_at"] = min(one.rejected_at, now)
         return found.why if isinstance(found, Bad) else found
 
     def _taker(self, source: str) -> IntakeJudge:

@@ -18,7 +18,19 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from pipeline import crash, endpoints, rawlog
 from pipeline.config import Settings
 from pipeline.partitions import partition_of
-from pipeline.redrives import Along, Before, Ledger, Place, Redriven, Sendable, attempt, before_of, ledger_of
+from pipeline.rawlog import RawLog
+from pipeline.redrives import (
+    Along,
+    Before,
+    Ledger,
+    LedgerUnreadable,
+    Place,
+    Redriven,
+    Sendable,
+    attempt,
+    before_of,
+    ledger_of,
+)
 from pipeline.topics import REDRIVES
 from processors.rejects import ATTEMPT
 
@@ -59,8 +71,8 @@ def is_overtaken(settings: Settings, one: Sendable) -> bool:
 
 
 def ledger(settings: Settings) -> Ledger:
-    """What has been sent again so far. Raises NotRunning, RawLogError."""
-    return ledger_of(rawlog.read(endpoints.kafka(settings), [settings.topic_prefix + REDRIVES]).records)
+    """What has been sent again so far. Raises NotRunning, RawLogError, RedriveFailed."""
+    return _known(rawlog.read(endpoints.kafka(settings), [settings.topic_prefix + REDRIVES]))
 
 
 def redrive(
@@ -105,7 +117,7 @@ class _Redrive:
         try:
             await asyncio.wait_for(self._producer.start(), TIMEOUT_MS / 1000)
             crash.here("redrive", "fenced")
-            known = ledger_of((await rawlog.read_now(bootstrap, [prefix + REDRIVES])).records)
+            known = _known(await rawlog.read_now(bootstrap, [prefix + REDRIVES]))
             self._before = before_of(known)
             for chunk in chunks:
                 for one in chunk:
@@ -175,6 +187,13 @@ class _Redrive:
 
     def _headers(self, one: Sendable) -> list[tuple[str, bytes]]:
         return [(ATTEMPT, str(attempt(one.place, self._before) + 1).encode())]
+
+
+def _known(log: RawLog) -> Ledger:
+    try:
+        return ledger_of(log.records)
+    except LedgerUnreadable as error:
+        raise RedriveFailed(str(error)) from None
 
 
 def _apart(records: Sequence[Sendable]) -> list[list[Sendable]]:

@@ -4,11 +4,15 @@ The topic `redrives.v1` has one entry for each, written in the transaction that 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pipeline.events import Raw
+
+# What a topic may be called is Kafka's rule, so a place that is read holds no other characters.
+_PLACE: Final = re.compile(r"([a-zA-Z0-9._-]{1,249})-([0-9]{1,10})@([0-9]{1,19})", re.ASCII)
 
 
 class Place(NamedTuple):
@@ -24,11 +28,10 @@ class Place(NamedTuple):
 
 def place_of(text: str) -> Place:
     """The place that a text names. Raises ValueError."""
-    head, _, offset = text.rpartition("@")
-    topic, _, partition = head.rpartition("-")
-    if not topic or not all(number.isascii() and number.isdigit() for number in (partition, offset)):
-        raise ValueError(f"{text!r} is no place of a record, such as cx.touchpoints.web.v1-3@1204")
-    return Place(topic, int(partition), int(offset))
+    found = _PLACE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text[:300]!r} is no place of a record, such as cx.touchpoints.web.v1-3@1204")
+    return Place(found[1], int(found[2]), int(found[3]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,26 @@ class Redriven:
 Ledger = dict[Place, Redriven]
 
 
+class LedgerUnreadable(ValueError):
+    """An entry says nothing, so what was sent is not known; says where it lies."""
+
+
 def ledger_of(entries: Iterable[Raw]) -> Ledger:
-    """What the topic says, by the place of what was rejected. Raises ValueError for an entry that is not ours."""
-    found: Ledger = {}
-    for raw in entries:
-        said = json.loads(raw.value or b"{}")
-        found[place_of((raw.key or b"").decode())] = Redriven(said["at"], place_of(said["to"]), said["patched"])
-    return found
+    """What the topic says, by the place of what was rejected: of each key the last entry, and nothing where that has no value, as
+    compaction keeps it. Raises LedgerUnreadable for an entry that is not ours."""
+    last = {raw.key: raw for raw in entries}
+    return dict(_entry(raw) for raw in last.values() if raw.value is not None)
+
+
+def _entry(raw: Raw) -> tuple[Place, Redriven]:
+    try:
+        said = json.loads(raw.value or b"")
+        return place_of((raw.key or b"").decode()), Redriven(int(said["at"]), place_of(said["to"]), said["patched"])
+    except (ValueError, LookupError, TypeError):
+        at = Place(raw.origin.topic, raw.origin.partition, raw.origin.offset)
+        raise LedgerUnreadable(
+            f"what lies at {at} was not written by touchstream: nothing is sent until its key has got a record without value"
+        ) from None
 
 
 Before = dict[Place, Place]

@@ -10,10 +10,13 @@ from typing import Any, Final
 
 from pipeline.codec import Decoder, Record
 from pipeline.events import Rejection
+from pipeline.intake.reading import loaded
 from pipeline.redrives import Rejected
 
 SHOWN_BYTES: Final = 256
 SHOWN_TEXT: Final = 65_536
+DEEPEST: Final = 64
+"""What is nested more deeply is shown as text: not everything that writes JSON goes deeper than some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,18 @@ def content(one: Rejected, decoders: Mapping[str, Decoder]) -> Content:
 
 
 def _json(payload: bytes) -> Any:
+    """What the bytes say, where every reader takes it alike and it can be written again; else None, and they are shown instead."""
+    value = loaded(payload)
     try:
-        return json.loads(payload)
-    except (ValueError, RecursionError):
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError):
         return None
+    return value if _is_shallow(value) else None
+
+
+def _is_shallow(value: Any) -> bool:
+    held = [value]
+    for _ in range(DEEPEST):
+        inner = [one.values() if isinstance(one, dict) else one for one in held if isinstance(one, dict | list)]
+        held = [one for each in inner for one in each]
+    return not held

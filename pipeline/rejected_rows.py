@@ -79,6 +79,11 @@ AT: Final = (
 )
 """Those at some places, whole, as tuples; each row is one for `rejected_of`."""
 
+SIZES: Final = (
+    "SELECT source_topic, source_partition, source_offset, sum(length(payload)) FROM rejected FINAL"
+    " WHERE (source_topic, source_partition, source_offset) IN %(places)s GROUP BY ALL"
+)
+
 
 def count(database: ClickHouse, wanted: Wanted) -> int:
     """How many there are. Raises Unavailable, Refused."""
@@ -93,6 +98,12 @@ def find(database: ClickHouse, wanted: Wanted, limit: int) -> list[Rejected]:
 def at(database: ClickHouse, places: Sequence[Place]) -> list[Rejected]:
     """Those at these places, whole; of a place that several stages rejected, each. Raises Unavailable, Refused."""
     return [rejected_of(row) for row in database.query(AT, {"places": [tuple(place) for place in places]})]
+
+
+def sizes(database: ClickHouse, places: Sequence[Place]) -> dict[Place, int]:
+    """How many bytes the records at these places have. Raises Unavailable, Refused."""
+    rows = database.query(SIZES, {"places": [tuple(place) for place in places]})
+    return {Place(*place): size for *place, size in rows}
 
 
 def rejected_of(row: Sequence[Any]) -> Rejected:

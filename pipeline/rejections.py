@@ -115,7 +115,8 @@ has a button for it, the API `POST /v1/rejected/redrive`.
 
 What would be rejected again stays, and is named with its reason. A touchpoint whose row ClickHouse refused stays
 because its person's numbers have counted it: on `touchpoints.resolved.v1` it would be counted a second time, and on
-its own topic its event id is known. Why the others are right: [decision 9](adr/0009-sink.md).
+its own topic its event id is known. Why the others are right: [decision 9](adr/0009-sink.md). What the intake rejected
+was received when it was rejected, not when it is sent again (`received_at`).
 
 **Mending.** With `--patch FILE` each is corrected on its way, by a JSON Merge Patch (RFC 7396) such as `{"answer":
 {"scale_min": 0, "scale_max": 10}}`. For what the intake rejected it changes the JSON as it was sent: `{"colour":

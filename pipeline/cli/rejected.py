@@ -25,7 +25,7 @@ from pipeline.redriver import RedriveFailed
 from pipeline.redrives import Place, before_of, place_of
 from pipeline.redriving import Outcome, Redriving, decoders_of
 from pipeline.rejected_rows import Wanted, full_name, since_ms
-from schemas.registry import RegistryUnavailable
+from schemas.registry import RegistryUnavailable, SchemaUnknown
 from sinks.clickhouse import ClickHouse, Refused, Unavailable
 
 app = typer.Typer(
@@ -179,7 +179,7 @@ def _working(chosen: Settings) -> Iterator[ClickHouse]:
             yield database
         finally:
             database.close()
-    except endpoints.NotRunning as error:
+    except (endpoints.NotRunning, SchemaUnknown) as error:
         fail(str(error), EX_CONFIG)
     except (RawLogError, RedriveFailed, Unavailable, Refused, RegistryUnavailable) as error:
         fail(str(error), EX_UNAVAILABLE)

@@ -1,5 +1,6 @@
 """`touchstream sources`: how each source fares."""
 
+import http.client
 import json as jsonlib
 import urllib.error
 import urllib.parse
@@ -47,7 +48,7 @@ def _get(url: str) -> dict[str, Any]:
         except (ValueError, KeyError, TypeError):
             said = f"HTTP {error.code}"
         fail(str(said), EX_DATAERR if error.code in (404, 422) else EX_UNAVAILABLE)
-    except OSError as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         fail(f"the board's process does not answer: {getattr(error, 'reason', error)}", EX_UNAVAILABLE)
 
 
@@ -80,7 +81,9 @@ def _show_one(one: dict[str, Any]) -> None:
         out.print(f"silent      from {one['silent_at']} on, if nothing comes")
     out.print(f"rate        {one['rate']} touchpoints in the last 60 min; usual: {usual}")
     reasons = ", ".join(f"{reason} {n}" for reason, n in one["rejected_reasons"].items())
-    out.print(f"rejected    {one['rejected']} of {one['received']} records" + (f": {reasons}" if reasons else ""))
+    said = f"rejected    {one['rejected']} of {one['received']} records" + (f": {reasons}" if reasons else "")
+    # A reason may be another tool's, and look like anything.
+    out.print(said, markup=False)
     for kind in one["kinds"]:
         out.print(f"{kind['name']:<12}{kind['touchpoints']}: {', '.join(kind['event_types'])}", markup=False)
     for words, delay in (("late", one["lateness"]), ("clock", one["clock"])):

@@ -19,6 +19,10 @@ HOUR_MS: Final = 3_600_000
 RESTATED_AFTER_MS: Final = 30 * 24 * HOUR_MS
 """An alert that stays open is written again after so long, because its topic forgets."""
 OPEN: Final = frozenset({"open", "taken"})
+SEVERITIES: Final = ("info", "warning", "critical")
+"""From the least to the gravest. An open alert that becomes graver says so; not one that becomes less grave, or it would flap."""
+ABOUT_SOURCES: Final = "source."
+"""How the rules about sources begin: those of the watch, and that of the intake."""
 Key = tuple[str, str]
 """Rule and subject."""
 
@@ -143,6 +147,8 @@ def _step(
     if finding is None:
         resolved = clean >= RESOLVES_AFTER
         return [_next(alert, now_ms, state="resolved", summary=f"over: {alert.summary}")] if resolved else []
+    if SEVERITIES.index(finding.severity) > SEVERITIES.index(alert.severity):
+        return [_next(alert, now_ms, severity=finding.severity, summary=finding.summary)]
     if now_ms - alert.written_ms >= RESTATED_AFTER_MS:
         return [_next(alert, now_ms, summary=finding.summary, cause="restated")]
     return []

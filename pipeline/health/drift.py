@@ -23,21 +23,22 @@ class Drift:
     expected: float
 
 
-def drifts(recent: Mix, before: Mix, least_change: float) -> list[Drift]:
-    """Fields whose share has changed by at least `least_change` (from 0 to 1), the greatest change first.
+def drifts(recent: Mix, before: Mix, least_change: float, least_errors: float = Z) -> list[Drift]:
+    """Fields whose share has changed by at least `least_change` (from 0 to 1) and `least_errors` standard errors, the greatest
+    change first.
 
     What is to be expected is the past share of each event type, weighted by the types of the present: direct standardisation
     (J. L. Fleiss, "Statistical Methods for Rates and Proportions", 1981, chapter 14). So a day with more calls and fewer surveys
     than usual is no drift. Types that the past hardly knows are left out.
     """
-    found = [drift for number in range(len(FIELDS)) if (drift := _drift(recent, before, number))]
+    found = [drift for number in range(len(FIELDS)) if (drift := _drift(recent, before, number, least_errors))]
     return sorted(
         (d for d in found if abs(d.share - d.expected) >= least_change),
         key=lambda d: (-abs(d.share - d.expected), d.field),
     )
 
 
-def _drift(recent: Mix, before: Mix, number: int) -> Drift | None:
+def _drift(recent: Mix, before: Mix, number: int, least_errors: float) -> Drift | None:
     past = {kind: told for kind, told in filled(before, number).items() if told[0] >= LEAST_OF_TYPE}
     present = {kind: told for kind, told in filled(recent, number).items() if kind in past}
     total = sum(n for n, _ in present.values())
@@ -51,6 +52,6 @@ def _drift(recent: Mix, before: Mix, number: int) -> Drift | None:
         expected += n * with_it / known
         variance += n * share * (1 - share) * (1 + n / known)
     observed = sum(with_it for _, with_it in present.values())
-    if abs(observed - expected) < Z * sqrt(variance):
+    if abs(observed - expected) < least_errors * sqrt(variance):
         return None
     return Drift(FIELDS[number], observed / total, expected / total)

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from math import inf, log, pi, sqrt
+from types import MappingProxyType
 from typing import Final
 
+from pipeline.health.drift import LEAST as LEAST_TO_DRIFT
 from pipeline.health.drift import Drift, drifts
+from pipeline.health.drift import Z as DRIFT_Z
 from pipeline.health.fields import Mix
 from pipeline.health.usual import HOUR_MS, WEEK_HOURS, HourCount, Usual, hour_of_week, usual
 
@@ -33,6 +36,11 @@ LEAST_RECORDS: Final = 50
 REJECTED_AGAINST_PAST: Final = 2.0
 EASIER: Final = 0.75
 """What is open stays so until the change is less than this part of what opens it."""
+ON_ITS_WAY_MS: Final = 60_000
+"""So long a touchpoint may take from its arrival until it is counted."""
+Already = Mapping[str, int]
+"""The rules that have an open alert about a source, and when each was raised, in milliseconds since epoch, UTC."""
+NOTHING: Final[Already] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +123,24 @@ class Verdict:
         return "fine" if self.usual else "new"
 
 
-def judge(facts: Facts, moment: Moment, already: frozenset[str] = frozenset()) -> Verdict:
-    """The verdict on a source; `already` are the rules that have an open alert about it."""
+def judge(facts: Facts, moment: Moment, already: Already = NOTHING) -> Verdict:
+    """The verdict on a source; `already` is what is open about it."""
     known = usual(facts.hours, moment.zone)
     now, bounds = moment.now_ms, moment.bounds
     expected = known.counts.expected(now - WINDOW_MS, now, moment.zone) if known else None
     lately_rejected, received = _received(facts, now)
-    changed = drifts(facts.recent, facts.before, _eased(bounds.drift_share, DRIFTING, already))
+    changed = _changed(facts, bounds, already)
     silent = silent_at(facts.last_ms, known, moment.zone) if known and facts.last_ms is not None else None
     if moment.behind:
         pace = [Finding(rule, unsure=True) for rule in (SILENT, SLOW, FLOODING)]
     else:
         # Of a silent source it need not be told that it is slow, too; nor that it is not any more.
-        silence = _silent(facts, known, moment, silent)
+        silence = _silent(facts, known, moment, silent) or _still_silent(facts, moment, already)
         pace = [*silence, Finding(SLOW, unsure=True)] if silence else _rate(facts, known, moment, already)
     found = [
         *pace,
         *_rejecting(facts, moment, already),
-        *_drifting(facts.name, changed),
+        *_drifting(facts, changed, already),
     ]
     return Verdict(tuple(found), known, facts.lately, expected, lately_rejected, received, tuple(changed), silent)
 
@@ -178,7 +186,19 @@ def _silent(facts: Facts, known: Usual | None, moment: Moment, at_ms: int | None
     return [Finding(SILENT, "critical", summary)]
 
 
-def _rate(facts: Facts, known: Usual | None, moment: Moment, already: frozenset[str]) -> list[Finding]:
+def _still_silent(facts: Facts, moment: Moment, already: Already) -> list[Finding]:
+    """A silence ends when something comes, not when what used to be usual has been forgotten over it."""
+    if SILENT not in already:
+        return []
+    if facts.last_ms is None:
+        return [Finding(SILENT, unsure=True)]
+    if facts.last_ms > already[SILENT] - ON_ITS_WAY_MS:
+        return []
+    minutes = (moment.now_ms - facts.last_ms) // 60_000
+    return [Finding(SILENT, "critical", f"{facts.name} has been silent for {minutes} min")]
+
+
+def _rate(facts: Facts, known: Usual | None, moment: Moment, already: Already) -> list[Finding]:
     """Slow or flooding. Of a source whose hours are not alike from week to week neither can be told."""
     if known is None or known.counts.level != "hour" or facts.last_ms is None:
         return []
@@ -190,7 +210,7 @@ def _rate(facts: Facts, known: Usual | None, moment: Moment, already: frozenset[
     if few and (SLOW in already or expected - facts.lately >= Z * error):
         return [Finding(SLOW, "warning", _told(facts, "slow", expected))]
     usual_hour = max(expected, known.counts.weekly / len(known.counts.rates))
-    flood = _eased(bounds.flood_factor, FLOODING, already) * usual_hour
+    flood = (1 + _eased(bounds.flood_factor - 1, FLOODING, already)) * usual_hour
     many = facts.lately >= LEAST_TOUCHPOINTS and facts.lately > flood
     if many and (FLOODING in already or facts.lately - expected >= Z * error):
         return [Finding(FLOODING, "warning", _told(facts, "flooding", expected))]
@@ -212,7 +232,7 @@ def _told(facts: Facts, what: str, expected: float) -> str:
     return f"{facts.name} is {what}: {facts.lately} touchpoints in the last hour, about {expected:.0f} are usual"
 
 
-def _rejecting(facts: Facts, moment: Moment, already: frozenset[str]) -> list[Finding]:
+def _rejecting(facts: Facts, moment: Moment, already: Already) -> list[Finding]:
     rejected, received = _received(facts, moment.now_ms)
     if not received or (received < LEAST_RECORDS and REJECTING not in already):
         return []
@@ -237,12 +257,23 @@ def _received(facts: Facts, now_ms: int) -> tuple[int, int]:
     return rejected, rejected + sum(count.touchpoints for at, count in facts.hours.items() if at >= begins)
 
 
-def _drifting(name: str, changed: list[Drift]) -> list[Finding]:
+def _changed(facts: Facts, bounds: Bounds, already: Already) -> list[Drift]:
+    """As with the other rules, what is open needs no significance to stay so: the sample shrinks at every full hour."""
+    return drifts(
+        facts.recent,
+        facts.before,
+        _eased(bounds.drift_share, DRIFTING, already),
+        0.0 if DRIFTING in already else DRIFT_Z,
+    )
+
+
+def _drifting(facts: Facts, changed: list[Drift], already: Already) -> list[Finding]:
     if not changed:
-        return []
+        too_few = DRIFTING in already and sum(facts.recent.values()) < LEAST_TO_DRIFT
+        return [Finding(DRIFTING, unsure=True)] if too_few else []
     told = ", ".join(f"{d.field} {100 * d.share:.0f}% instead of {100 * d.expected:.0f}%" for d in changed[:3])
-    return [Finding(DRIFTING, "warning", f"{name} fills fields otherwise than before: {told}")]
+    return [Finding(DRIFTING, "warning", f"{facts.name} fills fields otherwise than before: {told}")]
 
 
-def _eased(bound: float, rule: str, already: frozenset[str]) -> float:
+def _eased(bound: float, rule: str, already: Already) -> float:
     return bound * EASIER if rule in already else bound

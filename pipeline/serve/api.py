@@ -140,9 +140,11 @@ async def metrics(own: In) -> Response:
     return Response(own.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
-@router.get("/v1/{rest:path}", include_in_schema=False)
-async def nothing() -> Response:
+@router.api_route("/v1/{rest:path}", methods=["GET", "POST"], include_in_schema=False)
+async def nothing(request: Request) -> Response:
     """Any other address under /v1: answered here, so that a mistyped one never reaches a log."""
+    if request.method != "GET":
+        raise ApiError(405, "method_not_allowed", "nothing is done here by that method; /openapi.json says what is")
     raise ApiError(404, "no_such_address", "there is no such address; /openapi.json lists them all")
 
 

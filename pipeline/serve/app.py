@@ -38,7 +38,7 @@ def create_api(
     rows = source or ClickHouse(settings)
     metrics = Metrics()
     hub = Hub(settings, rows, metrics, lag, restarts)
-    desk = SourceDesk(settings, rows, metrics, alerts)
+    desk = SourceDesk(settings, rows, metrics, alerts, hub.waiting if lag else None)
 
     def stop_on_fault(polling: asyncio.Task[None]) -> None:
         # A board whose polling has died would go on showing old numbers: better none than that.

@@ -7,10 +7,12 @@ import time
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.serve.metrics import Metrics
+from pipeline.serve.models import ErrorOut, Fault
 
 # NiceGUI puts scripts and styles into its page and makes functions of text; all else is kept to this very host.
 CSP: Final = "; ".join(
@@ -41,8 +43,12 @@ KNOWN: Final = re.compile(
 )
 
 
+MOST_BYTES: Final = 2 << 20
+"""The largest body of a request: a redrive of as many places as one may name, with a patch, is less than half of it."""
+
+
 class Guard:
-    """Refuses foreign hosts and origins and unknown addresses, sets headers, counts requests by route template."""
+    """Refuses foreign hosts and origins, unknown addresses and endless bodies, sets headers, counts requests by route template."""
 
     def __init__(self, app: ASGIApp, host: str, metrics: Metrics) -> None:
         self._app = app
@@ -78,7 +84,7 @@ class Guard:
             await send(message)
 
         try:
-            await app(scope, receive, with_headers)
+            await app(scope, _bounded(receive), with_headers)
         finally:
             route = _template(scope)
             self._metrics.requests.labels(route, str(status)).inc()
@@ -94,6 +100,9 @@ class Guard:
             return PlainTextResponse("requests from pages of other sites are not answered\n", 403)
         if not KNOWN.fullmatch(scope["path"]):
             return PlainTextResponse("there is no such page; the board is at /\n", 404)
+        if scope["type"] == "http" and not _is_taken(scope["method"], scope["path"]):
+            fault = Fault(code="method_not_allowed", message="nothing is done here by that method")
+            return JSONResponse(ErrorOut(error=fault).model_dump(mode="json", exclude_none=True), 405)
         return None
 
     def _is_ours(self, name: str) -> bool:
@@ -105,6 +114,28 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def _is_taken(method: str, path: str) -> bool:
+    """Whether anything is done by a method. What reaches the board's pages by another one is logged there with its address, which
+    may name a person."""
+    if method == "GET" or path.startswith(("/registry/", "/_nicegui")):
+        return True
+    return method == "POST" and path.startswith("/v1/")
+
+
+def _bounded(receive: Receive) -> Receive:
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MOST_BYTES:
+            raise HTTPException(413, f"a request may have {MOST_BYTES} bytes")
+        return message
+
+    return bounded
 
 
 def _name(host: str) -> str:

@@ -21,6 +21,7 @@ Lag = Callable[[], dict[str, int] | None]
 Restarts = Callable[[], dict[str, int]]
 
 RECENT_JOURNEYS: Final = 6
+BEFORE_TABLES: Final = ("resolve", "sink")
 CHANNELS: Final = ("call", "web", "email", "app", "chat", "sms", "letter", "social", "store", "device", "other")
 
 
@@ -82,6 +83,10 @@ class Hub:
             Poller("persons", lambda: read_period.persons(source, period, _now_ms()), Pace(3.0, idle), metrics),
             Poller("flow", read_flow, Pace(5.0, idle), metrics),
         )
+
+    def waiting(self) -> int | None:
+        """How many records waited to be stored when it was last measured; None while nobody knows."""
+        return None if self._lag is None else sum(self._lag.get(stage, 0) for stage in BEFORE_TABLES)
 
     def topic_of(self, channel: str) -> str:
         """The topic that takes a channel's touchpoints."""

@@ -75,7 +75,7 @@ def details(now: SourcesNow, name: str, zone: tzinfo) -> out.SourceAnswerOut:
 def kinds(reading: SourceReading) -> list[out.KindOut]:
     """The kinds of data that a source brought within four weeks, in the order of the catalogue."""
     counted: dict[str, dict[str, int]] = {}
-    mixes: tuple[Mix, ...] = (reading.facts.before, reading.facts.recent)
+    mixes: tuple[Mix, ...] = (reading.facts.before, reading.day)
     for mix in mixes:
         for (event_type, _), n in mix.items():
             known = catalogue.listed().get(event_type)

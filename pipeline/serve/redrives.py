@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline import endpoints, redriver, rejected_rows
+from pipeline import endpoints, rawlog, redriver, rejected_rows
 from pipeline.config import Settings
 from pipeline.rawlog import RawLogError
 from pipeline.redrive_judging import Mending
@@ -17,15 +17,22 @@ from pipeline.redriving import Outcome, Redriving, decoders_of
 from pipeline.rejected_content import Content, content
 from pipeline.rejected_rows import Wanted
 from pipeline.serve.clickhouse import Source, Unavailable
-from schemas.registry import RegistryUnavailable
+from pipeline.topics import REDRIVES
+from schemas.registry import RegistryUnavailable, SchemaUnknown
 from sinks import clickhouse
 
 MOST: Final = 10_000
 """So many records go in one request; more are a matter for the command line."""
 LEDGER_S: Final = 5.0
+MOST_COUNTS: Final = 200
+"""So many pairs of reason and source are told, the commonest ones: a source's name may be anything."""
 COUNTS: Final = """
-SELECT reason, source, count() AS records FROM rejected FINAL
-WHERE rejected_at >= fromUnixTimestamp64Milli(%(since)s) GROUP BY reason, source ORDER BY records DESC, reason, source
+SELECT reason, source, records, sum(records) OVER () FROM
+(
+    SELECT reason, source, count() AS records FROM rejected FINAL
+    WHERE rejected_at >= fromUnixTimestamp64Milli(%(since)s) GROUP BY reason, source
+)
+ORDER BY records DESC, reason, source LIMIT %(most)s
 """
 
 
@@ -38,7 +45,8 @@ class TooMany(Exception):
 
 
 class Unready(Unavailable):
-    """Kafka, ClickHouse or the schema registry does not answer. What was sent by then was sent."""
+    """Kafka, ClickHouse or the schema registry does not answer, or the registry does not take our schema. What was sent by then was
+    sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,7 @@ class Redrives:
         self._source = source
         self._at_work = threading.Lock()
         self._ledger: Ledger | None = None
+        self._ledger_ends: rawlog.Ends = {}
         self._read_at = float("-inf")
 
     @property
@@ -77,9 +86,10 @@ class Redrives:
         found = [rejected_rows.rejected_of(row) for row in rows]
         return await asyncio.to_thread(self._read, found)
 
-    async def counts(self, since: int) -> list[Counted]:
-        """How many were rejected since, in milliseconds since epoch, UTC; by reason and source, most first."""
-        return [Counted(*row) for row in await self._source.rows(COUNTS, {"since": since})]
+    async def counts(self, since: int) -> tuple[int, list[Counted]]:
+        """How many were rejected since, in milliseconds since epoch, UTC: of all, and by reason and source, the most first."""
+        rows = await self._source.rows(COUNTS, {"since": since, "most": MOST_COUNTS})
+        return (int(rows[0][3]) if rows else 0), [Counted(*row[:3]) for row in rows]
 
     async def ledger(self) -> Ledger | None:
         """What has been sent again, as it was a moment ago; None while Kafka does not answer."""
@@ -116,6 +126,7 @@ class Redrives:
             clickhouse.Unavailable,
             clickhouse.Refused,
             RegistryUnavailable,
+            SchemaUnknown,
         ) as error:
             raise Unready(str(error)) from error
         finally:
@@ -139,7 +150,13 @@ class Redrives:
             raise Unready(str(error)) from error
 
     def _read_ledger(self) -> Ledger | None:
+        """It is kept for ever, so it is read again only where something has been added."""
         try:
-            return redriver.ledger(self._settings)
-        except (endpoints.NotRunning, RawLogError):
+            ends = rawlog.ends(endpoints.kafka(self._settings), [self._settings.topic_prefix + REDRIVES])
+            if self._ledger is not None and ends == self._ledger_ends:
+                return self._ledger
+            found = redriver.ledger(self._settings)
+        except (endpoints.NotRunning, RawLogError, RedriveFailed):
             return None
+        self._ledger_ends = ends
+        return found

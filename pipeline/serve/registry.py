@@ -12,6 +12,8 @@ from schemas.registry import MOST_BYTES
 
 MEDIA: Final = "application/vnd.schemaregistry.v1+json"
 PREFIX: Final = "/registry"
+ALL_CONTEXTS: Final = ":*:"
+"""What Confluent's clients say for all; there is one context here."""
 _SUBJECT: Final = "cx.scores.v1-value"
 _ASKED: Final = {"schema": '{"type":"record","name":"Score","namespace":"touchstream","fields":[...]}'}
 _TOLD: Final = {"subject": _SUBJECT, "version": 1, "id": 5, **_ASKED}
@@ -97,9 +99,13 @@ def types() -> Any:
 
 
 @router.get("/subjects", **_example([_SUBJECT]))
-def every_subject(answers: Answers) -> Any:
+def every_subject(
+    answers: Answers,
+    prefix: Annotated[str, Query(alias="subjectPrefix", description="Only those whose name begins so")] = ALL_CONTEXTS,
+) -> Any:
     """Every subject: one for the values of each topic that carries Avro."""
-    return RegistryResponse(list(answers.subjects))
+    wanted = prefix.removeprefix(ALL_CONTEXTS)
+    return RegistryResponse([subject for subject in answers.subjects if subject.startswith(wanted)])
 
 
 @router.get("/subjects/{subject}/versions", **_example([1], 40401))

@@ -23,7 +23,7 @@ from pipeline.topics import ALERTS
 from schemas.registry import Registry
 
 TIMEOUT_MS: Final = 30_000
-NEVER_MS: Final = 24 * 3_600_000
+LONGEST_PAUSE_MS: Final = 24 * 3_600_000
 
 
 class AlertsUnavailable(ConnectionError):
@@ -143,7 +143,7 @@ class Lead:
             auto_offset_reset="latest",
             session_timeout_ms=int(settings.session_timeout_s * 1000),
             heartbeat_interval_ms=int(settings.session_timeout_s * 250),
-            max_poll_interval_ms=NEVER_MS,
+            max_poll_interval_ms=LONGEST_PAUSE_MS,
         )
 
     async def __aenter__(self) -> Self:
@@ -157,7 +157,14 @@ class Lead:
     async def __aexit__(self, *_: object) -> None:
         await self._consumer.stop()
 
-    @property
-    def held(self) -> bool:
-        """Whether it is this process's turn to write."""
+    async def held(self) -> bool:
+        """Whether it is this process's turn to write. Raises AlertsUnavailable.
+
+        To be asked at every turn. A member that has not asked for LONGEST_PAUSE_MS leaves the group, so that another one leads,
+        and would go on to hold what it held.
+        """
+        try:
+            await self._consumer.getmany(timeout_ms=0)
+        except KafkaError as error:
+            raise AlertsUnavailable(f"Kafka at {self._bootstrap} does not answer: {error}") from error
         return self._first in self._consumer.assignment()

@@ -47,8 +47,11 @@ class WatchMetrics:
         self._leading = gauge(metrics.WATCH_LEADING, registry)
 
     def leads(self, leading: bool) -> None:
-        """Whether this process writes the alerts."""
+        """Whether this process writes the alerts. One that stands by tells nothing of sources: what it knew of them is old."""
         self._leading.set(leading)
+        if not leading:
+            self._sources.clear()
+            self._open.clear()
 
     def failed(self) -> None:
         """A round came to nothing."""
@@ -101,8 +104,9 @@ class Watch:
     async def _turns(self, lead: Lead) -> None:
         try:
             while not self._stopping.is_set():
-                self._metrics.leads(lead.held)
-                if lead.held:
+                held = await lead.held()
+                self._metrics.leads(held)
+                if held:
                     pause = await self._round()
                     await at_most(self._stopping, pause)
                 else:

@@ -1,12 +1,13 @@
 """One round over all sources: read, judge, and what becomes of the alerts."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from pipeline.config import Settings
 from pipeline.health.alerts import Alert, Book, advance
-from pipeline.health.judge import RULES, Bounds, Moment, Verdict, judge
+from pipeline.health.judge import NOTHING, RULES, Already, Bounds, Moment, Verdict, judge
 from pipeline.serve.read_sources import SourceReader, SourceReading
 
 FRESH_MS = 60_000
@@ -35,19 +36,23 @@ def bounds_of(settings: Settings) -> Bounds:
     )
 
 
-def verdicts(
-    readings: dict[str, SourceReading], moment: Moment, opened: dict[str, frozenset[str]]
-) -> dict[str, Verdict]:
-    """The verdict on each source; `opened` are the rules that have an open alert, by source."""
-    return {name: judge(one.facts, moment, opened.get(name, frozenset())) for name, one in readings.items()}
+def verdicts(readings: dict[str, SourceReading], moment: Moment, opened: Mapping[str, Already]) -> dict[str, Verdict]:
+    """The verdict on each source; `opened` is what is open, by source."""
+    return {name: judge(one.facts, moment, opened.get(name, NOTHING)) for name, one in readings.items()}
 
 
-def opened(book: Book) -> dict[str, frozenset[str]]:
-    """Rules with an open alert, by subject."""
-    found: dict[str, set[str]] = {}
-    for rule, subject in book.open():
-        found.setdefault(subject, set()).add(rule)
-    return {subject: frozenset(rules) for subject, rules in found.items()}
+def opened(book: Book) -> dict[str, dict[str, int]]:
+    """Rules with an open alert and when it was raised, by subject."""
+    found: dict[str, dict[str, int]] = {}
+    for (rule, subject), alert in book.open().items():
+        found.setdefault(subject, {})[rule] = alert.raised_ms
+    return found
+
+
+def is_behind(waiting: int | None, readings: dict[str, SourceReading], now_ms: int) -> bool:
+    """Whether what is missing may only be waiting: records wait, or nobody knows, and nothing of the last minute is stored."""
+    newest = max((one.facts.last_ms or 0 for one in readings.values()), default=0)
+    return waiting != 0 and now_ms - newest > FRESH_MS
 
 
 async def judged(reader: SourceReader, waiting: Waiting, settings: Settings, book: Book, now_ms: int) -> Round:
@@ -55,9 +60,8 @@ async def judged(reader: SourceReader, waiting: Waiting, settings: Settings, boo
     # First what waits, then what is stored: the other way round, what came in between would look like silence.
     left = await waiting()
     readings = await reader.read(now_ms)
-    newest = max((one.facts.last_ms or 0 for one in readings.values()), default=0)
-    behind = left != 0 and now_ms - newest > FRESH_MS
-    moment = Moment(now_ms, ZoneInfo(settings.timezone), bounds_of(settings), behind)
-    found = verdicts(readings, moment, opened(book))
+    moment = Moment(now_ms, ZoneInfo(settings.timezone), bounds_of(settings), is_behind(left, readings, now_ms))
+    # Not in the loop, which keeps the process in its group: a thousand sources take seconds.
+    found = await asyncio.to_thread(verdicts, readings, moment, opened(book))
     after, changed = advance(book, {name: verdict.findings for name, verdict in found.items()}, RULES, now_ms)
     return Round(found, after, changed)

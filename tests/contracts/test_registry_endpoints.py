@@ -81,6 +81,12 @@ def test_every_schema_is_there_under_its_id(api: TestClient) -> None:
 
 def test_every_topic_has_its_subject_with_the_installations_prefix(api: TestClient) -> None:
     assert get(api, "/subjects") == list(subjects("shop."))
+    for prefix in ("", ":*:", "shop."):
+        assert get(api, f"/subjects?subjectPrefix={prefix}") == list(subjects("shop."))
+    assert (
+        get(api, "/subjects?subjectPrefix=shop.scores") == get(api, "/subjects?subjectPrefix=:*:shop.sc") == [SUBJECT]
+    )
+    assert get(api, "/subjects?subjectPrefix=scores") == []
     for subject, record in subjects("shop.").items():
         numbers = get(api, f"/subjects/{subject}/versions")
         assert numbers == sorted(version for name, version in catalogue_of_files().values() if name == record)

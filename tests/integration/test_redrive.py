@@ -95,6 +95,12 @@ def test_mended_records_go_back_once_and_all_adds_up(shared: Installation, patch
     assert stored(shared, set(places)) == {(one, 10, 1) for one in places}
     assert shared.told("reconcile", "--json")["unexplained"] == 0
 
+    for more in ((), ("--dry-run",)):
+        as_it_was = shared.run("rejected", "redrive", *which, *more, "--json")
+        told = {**dict.fromkeys(places.values(), "sent_before"), hopeless: "unsendable"}
+        assert (as_it_was.returncode, statuses(as_it_was)) == (1, told), (
+            "sent before, though as it is it would not be taken"
+        )
     again = shared.run("rejected", "redrive", *places.values(), "--patch", patch)
     assert again.returncode == 1
     assert again.stdout.count("was sent at") == 3

@@ -1,9 +1,10 @@
 """The HTTP API over a real ClickHouse engine with made-up customers."""
 
+import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pipeline.health.fields import FIELDS
+from pipeline.serve import read_sources
 from pipeline.serve.app import create_api
+from pipeline.serve.clickhouse import ClickHouse, Parameters, Row, Source
+from pipeline.serve.guard import MOST_BYTES
 from pipeline.serve.present import iso
 from tests.harness.board_data import SOURCE_OF
 from tests.harness.board_server import Stored, stored
@@ -73,6 +77,39 @@ def test_sources_are_told_and_add_up(api: TestClient, data: Stored) -> None:
     assert get(api, "/v1/sources/nobody", 404)["error"]["code"] == "not_found"
     described = api.get("/openapi.json").json()["paths"]
     assert {"/v1/sources", "/v1/sources/{name}"} <= set(described)
+
+
+class Counting:
+    """A source that keeps what it has answered."""
+
+    def __init__(self, inner: Source) -> None:
+        self.inner = inner
+        self.answers: list[Sequence[Row]] = []
+
+    async def rows(self, sql: str, parameters: Parameters | None = None) -> Sequence[Row]:
+        """See Source."""
+        self.answers.append(await self.inner.rows(sql, parameters))
+        return self.answers[-1]
+
+
+def test_of_too_many_sources_only_the_latest_are_read(
+    api: TestClient, data: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the queries, so that a source which makes up a name for each event costs no memory."""
+    latest = [one["name"] for one in get(api, "/v1/sources")["sources"]]
+    assert len(latest) > 2
+    monkeypatch.setattr(read_sources, "MOST_SOURCES", 2)
+    monkeypatch.setattr(read_sources, "MOST_MIXES", 1)
+    source = ClickHouse(data.settings(tmp_path))
+    try:
+        counting = Counting(source)
+        found = asyncio.run(read_sources.SourceReader(counting).read(int(time.time() * 1000)))
+    finally:
+        source.close()
+    assert list(found) == latest[:2]
+    named = [{row[0] for row in rows} for rows in counting.answers[:-1]]
+    assert max(map(len, named)) == 2
+    assert all(len(one.day) == 1 for one in found.values())
 
 
 def test_every_name_of_a_person_leads_to_the_same_answer(api: TestClient, data: Stored) -> None:
@@ -251,6 +288,18 @@ def test_the_openapi_document_is_whole_and_nothing_else_is_served(api: TestClien
     assert api.get("/docs").status_code == 404
 
 
+def test_a_method_by_which_nothing_is_done_is_refused_in_the_one_shape(api: TestClient) -> None:
+    for method, path in (
+        ("POST", "/v1/sources"),
+        ("POST", "/v1/nothing"),
+        ("PUT", "/v1/rejected/redrive"),
+        ("ODD", "/v1/x"),
+    ):
+        answer = api.request(method, path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert api.head("/v1/scores").status_code == 405
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8400", "127.0.0.1.evil.example", ""])
 def test_names_that_are_not_ours_are_refused(api: TestClient, host: str) -> None:
     assert api.get("/v1/scores", headers={"Host": host}).status_code == 400
@@ -347,6 +396,16 @@ def test_a_redrive_needs_kafka_json_its_own_page_and_no_other_redrive(api: TestC
     posted(503, "unavailable")
 
 
+def test_a_body_without_end_is_refused(api: TestClient) -> None:
+    answer = api.post(
+        "/v1/rejected/redrive", content=b" " * (MOST_BYTES + 1), headers={"content-type": "application/json"}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "http"), answer.text
+    most = json.dumps({"places": ["a" * 249 + "-1@2"] * 1000, "patch": {"text": "a" * 1_000_000}})
+    taken = api.post("/v1/rejected/redrive", content=most, headers={"content-type": "application/json"})
+    assert taken.status_code == 503, "it is read, and there is no Kafka"
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -357,6 +416,7 @@ def test_a_redrive_needs_kafka_json_its_own_page_and_no_other_redrive(api: TestC
         ({"filter": {"since": "yesterday"}}, "is no time"),
         ({"places": ["web"]}, "no place of a record"),
         ({"places": ["a-1@2"], "patch": {"colour": "red"}}, "no field colour"),
+        ({"places": ["a-1@2"], "patch": {"attributes": json.loads("[" * 200 + "]" * 200)}}, "nested too deeply"),
         ({"places": ["a-1@2"], "replace": "x"}, "Extra inputs"),
     ],
 )

@@ -26,7 +26,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
         yield made
 
 
-def status(url: str) -> int:
+def status(url: str | urllib.request.Request) -> int:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return int(answer.status)
@@ -58,6 +58,10 @@ def test_nothing_that_was_asked_is_logged(data: Stored, tmp_path: Path) -> None:
             "customer/secret",
         ):
             status(f"{server.url}/{path}")
+            for method in ("HEAD", "POST", "DELETE", "PATCH"):
+                asked = urllib.request.Request(f"{server.url}/{path}", method=method)
+                expected = 404 if path == "secret" else 405
+                assert status(asked) == expected, (method, path)
         assert server.stop() == 0
         assert "secret" not in server.said.read_text()
 

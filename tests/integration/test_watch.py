@@ -15,8 +15,10 @@ from pipeline.config import PREFIX
 from pipeline.crash import VARIABLE, WATCH_POINTS
 from pipeline.health.fields import FIELDS
 from pipeline.serve.clickhouse import ClickHouse
-from pipeline.serve.read_sources import SourceReader, SourceReading
+from pipeline.serve.read_sources import ENOUGH, SourceReader, SourceReading
 from pipeline.topics import ALERTS
+from pipeline.watch import alert_log
+from pipeline.watch.alert_log import Lead
 from schemas.registry import FileRegistry
 from tests.harness.installation import Installation
 from tests.harness.scraping import scraped
@@ -128,6 +130,8 @@ def test_a_source_falls_silent_and_comes_back(place: Place) -> None:
     assert (reading.delays.lateness, reading.delays.clock) == ((5000,) * 4, (1000,) * 3)
     assert reading.delays.sampled == reading.delays.clocked > 300
     assert sum(count.touchpoints for count in reading.facts.hours.values()) == 30240
+    assert ENOUGH <= sum(reading.facts.recent.values()) < ENOUGH + 60, "whole hours, and as few as will do"
+    assert sum(reading.day.values()) > 1200
     for point in WATCH_POINTS[2:]:
         dying = place.watch(crash_at=f"watch:{point}:1")
         assert dying.wait(30) == -9, point
@@ -160,3 +164,27 @@ def test_a_source_falls_silent_and_comes_back(place: Place) -> None:
     assert rules == {SILENT, "source.drifting"}
     said = (place.installation.home.parent / "watch.out").read_text()
     assert "Traceback" not in said
+
+
+def test_who_has_led_for_long_leads_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also beyond the pause after which the group takes a member for dead that does not ask."""
+    monkeypatch.setattr(alert_log, "LONGEST_PAUSE_MS", 1000)
+    chosen = [place.installation.settings.model_copy(update={"instance": name}) for name in ("first", "second")]
+
+    async def alone(*leads: Lead) -> None:
+        """For three times the pause, and until one of them leads."""
+        held, now = list[bool](), asyncio.get_running_loop().time
+        end = now() + 3
+        async with asyncio.timeout(30):
+            while now() < end or True not in held:
+                held = [await lead.held() for lead in leads]
+                assert held.count(True) <= 1
+                await asyncio.sleep(0.05)
+
+    async def go() -> None:
+        async with Lead(chosen[0]) as first:
+            await alone(first)
+            async with Lead(chosen[1]) as second:
+                await alone(first, second)
+
+    asyncio.run(go())

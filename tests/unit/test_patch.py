@@ -53,6 +53,8 @@ def test_what_a_patch_may_say() -> None:
         ('{"event": 1}', "no field event$"),
         ('{"answer": {"scale": 1}}', "no field answer.scale$"),
         ('{"text": "a", "text": "b"}', "has text twice"),
+        ('{"attributes": ' + "[" * 40 + "]" * 40 + "}", "nested too deeply"),
+        ('{"attributes": ' + "[" * 400_000, "nested too deeply"),
     ],
 )
 def test_what_is_no_patch(text: str, why: str) -> None:

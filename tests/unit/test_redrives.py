@@ -13,6 +13,7 @@ from pipeline.partitions import partition_of
 from pipeline.patch import PatchUnfit, merged, patch_of
 from pipeline.redrive_judging import NOTHING, Mending
 from pipeline.redrives import (
+    LedgerUnreadable,
     Place,
     Redriven,
     Rejected,
@@ -23,7 +24,7 @@ from pipeline.redrives import (
     ledger_of,
     place_of,
 )
-from pipeline.redriving import judge_of
+from pipeline.redriving import judge_of, together
 from processors import cell as cells
 from processors.rejects import attempt_of
 from processors.rejects import rejected as reject
@@ -36,6 +37,7 @@ NOW = 1_790_000_000_000
 WEB = Place("cx.touchpoints.web.v1", 3, 1204)
 DAYS = 5 * 86_400_000
 SECRET = "sixteen bytes or more"
+NO_PLACES = ["", "a-1", "a@1", "-1@2", "a-x@2", "a-1@", "a-1@²"]
 
 
 def rejected(payload: bytes, stage: str = "resolve", **fields: Any) -> Rejected:
@@ -50,10 +52,20 @@ def answered(low: int, high: int, value: int) -> bytes:
     return encoded("e", NOW, "ann", answer=Answer("q", "nps", low, high, value))
 
 
-@pytest.mark.parametrize("text", ["", "a-1", "a@1", "-1@2", "a-x@2", "a-1@", "a-1@²"])
+@pytest.mark.parametrize(
+    "text", [*NO_PLACES, 'x" innerHTML="<img>" y-1@2', "a b-1@2", "a-1@2\n", f"a-1@{'9' * 20}", f"{'a' * 250}-1@2"]
+)
 def test_what_is_no_place(text: str) -> None:
     with pytest.raises(ValueError, match="is no place of a record"):
         place_of(text)
+
+
+def test_records_are_read_together_up_to_so_many_and_so_many_bytes() -> None:
+    places = [Place(WEB.topic, 0, n) for n in range(7)]
+    sizes = dict(zip(places, [1, 1, 1, 5, 50, 1, 1], strict=True))
+    assert [[p.offset for p in some] for some in together(places, sizes, 3, 10)] == [[0, 1, 2], [3], [4], [5, 6]]
+    assert list(together([], {}, 3, 10)) == []
+    assert list(together(places, {}, 7, 0)) == [places], "what is not in the tables has no bytes"
 
 
 def test_a_place_is_read_as_it_is_written() -> None:
@@ -66,6 +78,23 @@ def test_the_ledger_says_what_was_sent_and_how_often() -> None:
     entries = [Raw(Origin("t", 0, 0, 0), str(place).encode(), one.entry()) for place, one in sent.items()]
     assert ledger_of(entries) == sent
     assert [attempt(place, before_of(sent)) for place in (WEB, second, third)] == [1, 2, 3]
+
+
+def test_what_somebody_has_done_to_the_ledger() -> None:
+    """An entry without value is gone, as after compaction; one that says nothing is never passed over."""
+    entry = Redriven(NOW, Place(WEB.topic, 0, 7), True).entry()
+
+    def raws(*values: bytes | None, key: bytes = str(WEB).encode()) -> list[Raw]:
+        return [Raw(Origin("cx.redrives.v1", 0, n, 0), key, value) for n, value in enumerate(values)]
+
+    assert ledger_of(raws(entry, None)) == {}
+    assert set(ledger_of(raws(entry, None, entry))) == {WEB}
+    assert ledger_of(raws(b"odd", None)) == {}
+    for odd in (b"odd", b"{}", b"[]", b"7", b'{"at": 1, "to": "nowhere", "patched": true}', b"\xff", b""):
+        with pytest.raises(LedgerUnreadable, match=r"at cx\.redrives\.v1-0@1 was not written by touchstream"):
+            ledger_of(raws(entry, odd))
+    with pytest.raises(LedgerUnreadable):
+        ledger_of(raws(entry, key=b"odd"))
 
 
 def test_what_would_be_taken_now_goes_as_it_is_under_its_persons_key() -> None:
@@ -96,6 +125,21 @@ def test_a_patch_mends_what_can_be_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "after"),
+    [
+        ({"colour": None, "size": "m"}, {"site": "shop", "size": "m"}),
+        ({"colour": None, "gone": None}, {"site": "shop"}),
+        ({}, {"colour": "red", "site": "shop"}),
+        (None, {}),
+    ],
+)
+def test_a_patch_takes_an_attribute_away(change: Any, after: dict[str, str]) -> None:
+    bad = encoded("e", NOW, "ann", attributes={"colour": "red", "site": "shop"}, campaign="x")
+    found = sent(judged(rejected(bad), {"attributes": change, "campaign": None}))
+    assert (found["attributes"], found["campaign"], found["event_id"]) == (after, None, "e")
+
+
+@pytest.mark.parametrize(
     "patch",
     [
         {"event_id": None},
@@ -104,6 +148,8 @@ def test_a_patch_mends_what_can_be_read() -> None:
         {"amount": {"currency": "EUR"}},
         {"duration_ms": 2**70},
         {"attributes": {"a": 1}},
+        {"attributes": []},
+        {"attributes": False},
         {"identifiers": [{"namespace": "email"}]},
     ],
 )
@@ -153,6 +199,25 @@ def test_what_the_intake_rejected_goes_to_the_topic_of_its_channel_with_its_sour
     same = judged(rejected(encoded("x", NOW, "ann"), place=WEB))
     assert isinstance(same, Sendable)
     assert (found.key, found.partition) == (same.key, None)
+
+
+def test_it_was_received_when_it_was_rejected_and_not_when_it_is_sent_again() -> None:
+    """Else its device's clock would seem to be behind by as long as it has lain there."""
+    before = NOW - DAYS
+    for payload in (EVENT, encoded("e", before, "ann", source="shop")):
+        assert sent(judged(of_intake(payload, rejected_at=before)))["received_at"] == before
+    instead = json.dumps({**EVENT, "source": "pbx"}).encode()
+    one = rejected(b"\0\0\0\0\1x", reason="decode", rejected_at=before)
+    assert sent(judged(one, replacement=instead))["received_at"] == before
+    assert sent(judged(of_intake(EVENT, rejected_at=NOW + 5)))["received_at"] == NOW, "by another clock, never ahead"
+
+
+def test_what_resolve_rejected_goes_to_topics_of_touchpoints_alone() -> None:
+    """Its place is what a header says, which anybody who writes to the topic may have written."""
+    for topic in ("cx.state.resolve.v1", "cx.customers.v1", "touchpoints.web.v1", "other.touchpoints.web.v1"):
+        one = rejected(answered(0, 10, 9), place=Place(topic, 0, 1))
+        assert "topic of touchpoints" in why(judged(one))
+        assert "topic of touchpoints" in why(judged(one, replacement=json.dumps(EVENT).encode()))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ NOW = 1_790_000_000_000
 HOSTILE = '<script>alert("x")</script>'
 VIEW = View("/rejected", "7d", "dark")
 PLACE = Place("cx.rejected.v1", 0, 7)
+DEEP = '{"a": ' + "[" * 300 + "]" * 300 + "}"
 
 
 def rejected(payload: bytes = b"", stage: str = "intake") -> Rejected:
@@ -25,11 +26,16 @@ def rejected(payload: bytes = b"", stage: str = "intake") -> Rejected:
 
 
 def test_counts_lead_to_their_records_and_are_summed_up() -> None:
-    shown = refusals.counts([Counted("json", "pbx", 1200), Counted("json", HOSTILE, 34)], VIEW)
+    shown = refusals.counts(1234, [Counted("json", "pbx", 1200), Counted("json", HOSTILE, 34)], VIEW)
     assert "<script" not in shown
     assert "1\u202f234" in shown
     assert "/rejected?window=7d&amp;theme=dark&amp;reason=json&amp;source=pbx" in shown
-    assert "nothing was rejected" in refusals.counts([], VIEW)
+    assert "others" not in shown
+    assert "nothing was rejected" in refusals.counts(0, [], VIEW)
+    more = refusals.counts(2000, [Counted("json", "pbx", 1200)], VIEW)
+    assert "others" in more
+    assert "2\u202f000" in more
+    assert "800" in more
 
 
 def test_the_newest_say_whether_they_were_sent_again() -> None:
@@ -71,6 +77,14 @@ def test_what_became_of_records_is_told_in_a_line() -> None:
         (b'{"a": 1}', "intake", Content(8, record={"a": 1})),
         (b'{"a": ', "intake", Content(6, text='{"a": ')),
         (b"[1]", "intake", Content(3, text="[1]")),
+        (b'{"a": NaN}', "intake", Content(10, text='{"a": NaN}')),
+        (b'{"a": 1e999}', "intake", Content(12, text='{"a": 1e999}')),
+        (b'{"a": 1, "a": 2}', "intake", Content(16, text='{"a": 1, "a": 2}')),
+        (b'{"a": "\\ud800"}', "intake", Content(15, text='{"a": "\\ud800"}')),
+        (b'{"\\udfff": 1}', "intake", Content(13, text='{"\\udfff": 1}')),
+        (DEEP.encode(), "intake", Content(len(DEEP), text=DEEP)),
+        (b'{"a": NaN}', "resolve", Content(10, begins_with=b'{"a": NaN}'.hex())),
+        ('{"a": "\U0001f600"}'.encode(), "intake", Content(13, record={"a": "\U0001f600"})),
         (b"\xff\xfe", "intake", Content(2, begins_with="fffe")),
         (b"a\x01", "intake", Content(2, begins_with="6101")),
         (b"", "intake", Content(0, text="")),

@@ -63,6 +63,19 @@ def test_after_a_restart_it_goes_on() -> None:
     assert [(a.alert_id, a.version, a.state) for a in then] == [(written[0].alert_id, 2, "resolved")]
 
 
+def test_it_says_so_when_it_becomes_graver_and_not_when_it_becomes_less_grave() -> None:
+    less = (Finding(SILENT, "warning", "less"),)
+    book, written = go(Book(), [less] * 3)
+    assert [(a.version, a.severity) for a in written] == [(1, "warning")]
+    book, written = go(book, [FOUND, less, FOUND, less, FOUND])
+    assert [(a.version, a.state, a.severity, a.summary) for a in written] == [
+        (2, "open", "critical", "pbx/1 is silent")
+    ]
+    taken = alert_of({**go(Book(), [less] * 2)[1][0].record(), "state": "taken", "version": 7}, MONDAY)
+    (graver,) = go(Book({taken.alert_id: taken}), [FOUND] * 3)[1]
+    assert (graver.version, graver.state, graver.severity) == (8, "taken", "critical")
+
+
 def test_one_that_somebody_has_taken_is_resolved_too() -> None:
     _, (alert,) = go(Book(), [FOUND] * 2)
     taken = alert_of({**alert.record(), "state": "taken", "version": 2}, MONDAY)

@@ -8,7 +8,20 @@ import pytest
 
 from pipeline.health.drift import drifts
 from pipeline.health.fields import FIELDS, shares
-from pipeline.health.judge import DRIFTING, FLOODING, REJECTING, SILENT, SLOW, Bounds, Facts, Moment, judge, silent_at
+from pipeline.health.judge import (
+    DRIFTING,
+    FLOODING,
+    NOTHING,
+    REJECTING,
+    SILENT,
+    SLOW,
+    Already,
+    Bounds,
+    Facts,
+    Moment,
+    judge,
+    silent_at,
+)
 from pipeline.health.usual import HOUR_MS, WEEK_MS, HourCount, clusters, hour_of_week, usual
 from tests.harness.source_hours import MONDAY, counted, poisson, steady
 
@@ -20,7 +33,7 @@ def facts(rate: int = 600, weeks: int = 5, lately: int | None = None, last_ms: i
     return Facts("pbx", last_ms, steady(rate, weeks), rate if lately is None else lately)
 
 
-def told(found: Facts, now_ms: int = NOW, already: frozenset[str] = frozenset(), *, behind: bool = False) -> list[str]:
+def told(found: Facts, now_ms: int = NOW, already: Already = NOTHING, *, behind: bool = False) -> list[str]:
     verdict = judge(found, Moment(now_ms, UTC, Bounds(), behind), already)
     return [finding.rule for finding in verdict.findings if not finding.unsure]
 
@@ -44,14 +57,21 @@ def test_a_small_source_is_not_slow() -> None:
 def test_a_slow_source_is_told_and_stays_slow_for_a_while() -> None:
     assert told(facts(lately=200)) == [SLOW]
     assert told(facts(lately=350)) == []
-    assert told(facts(lately=350), already=frozenset({SLOW})) == [SLOW]
-    assert told(facts(lately=400), already=frozenset({SLOW})) == []
+    assert told(facts(lately=350), already={SLOW: NOW}) == [SLOW]
+    assert told(facts(lately=400), already={SLOW: NOW}) == []
 
 
 def test_a_flood_is_told_and_stays_one_for_a_while() -> None:
     assert told(facts(lately=2000)) == [FLOODING]
     assert told(facts(lately=1500)) == []
-    assert told(facts(lately=1500), already=frozenset({FLOODING})) == [FLOODING]
+    assert told(facts(lately=1600), already={FLOODING: NOW}) == [FLOODING]
+    assert told(facts(lately=1500), already={FLOODING: NOW}) == []
+
+
+def test_a_flood_by_a_small_factor_ends_when_what_comes_is_usual() -> None:
+    near = Moment(NOW, UTC, Bounds(flood_factor=1.2))
+    assert [f.rule for f in judge(facts(rate=6000, lately=9000), near).findings] == [FLOODING]
+    assert judge(facts(rate=6000, lately=6500), near, {FLOODING: NOW}).findings == ()
 
 
 def test_a_shift_in_time_is_no_flood() -> None:
@@ -97,6 +117,25 @@ def test_a_long_silence_does_not_become_usual() -> None:
     assert told(stopped, MONDAY + 7 * WEEK_MS) == [SILENT]
 
 
+def test_a_silence_lasts_until_something_comes() -> None:
+    """Also when what was usual has been forgotten over it: only the hours of eight weeks are known."""
+    now = MONDAY + 7 * WEEK_MS
+    known = {at: count for at, count in steady(600, 5).items() if at >= now - 8 * WEEK_MS}
+    stopped = Facts("pbx", MONDAY, known)
+    assert usual(known, UTC) is None
+    raised = MONDAY + HOUR_MS
+    assert told(stopped, now, {SILENT: raised}) == [SILENT]
+    assert told(stopped, now) == []
+    assert told(replace(stopped, last_ms=now - 1000, lately=1), now, {SILENT: raised}) == []
+    assert told(stopped, now, {SILENT: raised}, behind=True) == []
+    unsure = judge(replace(stopped, last_ms=None), Moment(now, UTC), {SILENT: raised}).findings
+    assert (unsure[0].rule, unsure[0].unsure) == (SILENT, True)
+
+
+def test_what_was_on_its_way_when_a_silence_was_told_ends_it() -> None:
+    assert told(facts(last_ms=NOW - 1000), NOW, {SILENT: NOW - 500}) == []
+
+
 def test_rejections_are_told_against_bound_and_past() -> None:
     this_hour = NOW // HOUR_MS * HOUR_MS
     bad = replace(facts(), hours={**facts().hours, this_hour: HourCount(80, 60)}, rejected={this_hour: 20})
@@ -118,6 +157,25 @@ def test_a_field_that_is_no_longer_filled_drifts() -> None:
     assert drifts({("call.ended", 0): 100}, before, 0.2) == [], "a small sample"
     assert drifts({("call.ended", 0): 500}, {("call.ended", AGENT): 90}, 0.2) == [], "a past that is too small"
     assert told(replace(facts(), recent={("call.ended", 0): 400}, before=before)) == [DRIFTING]
+
+
+def test_a_drift_stays_one_when_the_sample_shrinks_at_the_full_hour() -> None:
+    """In 500 touchpoints 22 points are far out, in the 250 of the next hour's first minute they are not."""
+    before = {("call.ended", AGENT): 5_000, ("call.ended", 0): 5_000}
+    large = replace(facts(), before=before, recent={("call.ended", AGENT): 140, ("call.ended", 0): 360})
+    small = replace(large, recent={("call.ended", AGENT): 70, ("call.ended", 0): 180})
+    assert (told(large), told(small)) == ([DRIFTING], [])
+    assert told(small, already={DRIFTING: NOW}) == [DRIFTING]
+    over = replace(large, recent={("call.ended", AGENT): 110, ("call.ended", 0): 140})
+    assert told(over, already={DRIFTING: NOW}) == []
+
+
+def test_a_drift_is_not_over_because_little_comes() -> None:
+    before = {("call.ended", AGENT): 9_000}
+    few = replace(facts(), before=before, recent={("call.ended", 0): 199})
+    assert judge(few, Moment(NOW, UTC)).findings == ()
+    (finding,) = judge(few, Moment(NOW, UTC), {DRIFTING: NOW}).findings
+    assert (finding.rule, finding.unsure) == (DRIFTING, True)
 
 
 def test_another_mix_of_event_types_is_no_drift() -> None:

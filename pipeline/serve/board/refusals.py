@@ -18,8 +18,8 @@ WORDS = {"sent": "sent", "sendable": "would be sent", "unsendable": "stay", "sen
 UNKNOWN = "whether it was sent again is not known: Kafka does not answer"
 
 
-def counts(found: Sequence[Counted], view: View) -> str:
-    """How many for each reason and source, each leading to its records, with the sum."""
+def counts(total: int, found: Sequence[Counted], view: View) -> str:
+    """How many for each reason and source, each leading to its records, with what is not listed and the sum."""
     if not found:
         return '<div class="dim">nothing was rejected in this period</div>'
     rows = []
@@ -33,7 +33,10 @@ def counts(found: Sequence[Counted], view: View) -> str:
                 ("n", text.whole(one.records)),
             ]
         )
-    rows.append([("", "all"), ("soft", ""), ("n", text.whole(sum(one.records for one in found)))])
+    others = total - sum(one.records for one in found)
+    if others:
+        rows.append([("", "others"), ("soft", ""), ("n", text.whole(others))])
+    rows.append([("", "all"), ("soft", ""), ("n", text.whole(total))])
     return html.table((("", "reason"), ("", "source"), ("n", "records")), rows)
 
 

@@ -14,9 +14,11 @@ from pipeline.serve.board.layout import Shared, View, frame
 from pipeline.serve.board.widgets import Html, Text, panel
 from pipeline.serve.clickhouse import QueryFailed, Unavailable
 from pipeline.serve.periods import PERIODS
+from pipeline.serve.poller import Pace
 from pipeline.serve.redrives import Busy, TooMany
 
 LOOK_AGAIN_S: Final = 3.0
+PACE: Final = Pace(LOOK_AGAIN_S)
 NEWEST: Final = 30
 LONGEST: Final = 300
 
@@ -31,6 +33,7 @@ class RejectedPage:
         self._chosen = {name: asked.get(name, "")[:LONGEST] for name in ("reason", "source")}
         self._place = _place(asked.get("place", "")[:LONGEST])
         self._record: Html | None = None
+        self._not_before = 0.0
         with frame(shared, view, "rejected", lambda: None):
             self._trouble = Text("div", "", "fault s12").props('role="alert"')
             if self._place is not None:
@@ -49,11 +52,19 @@ class RejectedPage:
         ui.timer(LOOK_AGAIN_S, self.fill, immediate=False)
 
     async def fill(self) -> None:
-        """Read and show everything."""
+        """Read and show everything; not before ten times as long as it took has passed, so that it keeps no server busy."""
+        began = time.monotonic()
+        if began < self._not_before:
+            return
+        await self._fill()
+        ended = time.monotonic()
+        self._not_before = ended + PACE.wait_s(True, ended - began) - LOOK_AGAIN_S
+
+    async def _fill(self) -> None:
         redrives, zone = self._shared.redrives, self._shared.zone
         try:
             wanted = self._wanted()
-            self._counts.show(refusals.counts(await redrives.counts(wanted.since), self._view))
+            self._counts.show(refusals.counts(*await redrives.counts(wanted.since), self._view))
             _, found = await redrives.find(wanted, NEWEST)
             known = await redrives.ledger()
             self._newest.show(refusals.newest(found, known, self._view, (zone, time.time())))

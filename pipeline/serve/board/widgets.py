@@ -46,7 +46,8 @@ class Chart:
     def __init__(self, classes: str, words: str) -> None:
         # As SVG its colours can be the page's own variables, so light and dark need no second set of options.
         self._chart = ui.echart({"series": []}, renderer="svg").classes(classes)
-        self._chart.props(f'role="img" aria-label="{words}"')
+        self._chart.props('role="img"')
+        self._chart.props["aria-label"] = words
         self._shown: Options = {}
 
     def show(self, options: Options) -> None:
@@ -70,7 +71,8 @@ def panel(title: str, classes: str) -> Iterator[Text]:
     with ui.element("section").classes(f"panel {classes}") as section:
         with ui.element("div").classes("head"):
             heading = Text("h2", title)
-        section.props(f'aria-label="{title}"')
+        # Not as text of properties: in that, a quotation mark in the title would begin properties of its own.
+        section.props["aria-label"] = title
         yield heading
 
 

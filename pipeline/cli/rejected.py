@@ -158,7 +158,12 @@ def redrive(
         which = [_place(text) for text in places or []]
         if not which:
             wanted = replace(_wanted(chosen, reason, topic, source, since), stage=stage)
-            which = [one.place for one in rejected_rows.find(database, wanted, MOST)]
+            which = [one.place for one in rejected_rows.find(database, wanted, MOST + 1)]
+            if len(which) > MOST:
+                fail(
+                    f"more than {MOST:,} records are meant: narrow it by --reason, --topic, --source or --since",
+                    EX_USAGE,
+                )
         work = Redriving(chosen, database, mending, lambda: int(time.time() * 1000), hear)
         (work.look if dry_run else work.send)(which)
     counts = Counter[str](one.status for one in outcomes)

@@ -127,7 +127,7 @@ def advance(book: Book, judged: Judged, rules: Iterable[str], now_ms: int) -> tu
             changed += _step(book, standing.get(key), key, finding, (found[key], clean[key], now_ms))
     gone = [a for (rule, subject), a in standing.items() if rule in of_rules and subject not in judged]
     changed += [_next(a, now_ms, state="withdrawn", summary=f"{a.subject} has gone") for a in gone]
-    kept = {key for key in (*found, *clean) if key[1] in judged}
+    kept = {key for key in (*found, *clean) if key[1] in judged or key[0] not in of_rules}
     alerts = {**book.alerts, **{alert.alert_id: alert for alert in changed}}
     after = Book(
         # A closed one is needed no longer than until its hour is over, in which it may open again.

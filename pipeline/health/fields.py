@@ -23,8 +23,9 @@ FIELDS: Final = (
     "campaign",
     "product",
     "attributes",
+    "waited_ms",
 )
-"""The fields that may be empty, in the order of their bits; the migration that makes the table has the same order for ever."""
+"""The fields that may be empty, in the order of their bits; the migrations have the same order for ever."""
 
 Mix = Mapping[tuple[str, int], int]
 """Touchpoints by event type and bits."""

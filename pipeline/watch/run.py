@@ -15,11 +15,12 @@ from pipeline.config import Settings
 from pipeline.exposition import counter, gauge, histogram
 from pipeline.health.alerts import Book
 from pipeline.health.judge import RULES
+from pipeline.health.unreadable import UNREADABLE
 from pipeline.pauses import at_most
 from pipeline.serve.clickhouse import ClickHouse, QueryFailed, Unavailable
 from pipeline.serve.read_sources import SourceReader
 from pipeline.watch.alert_log import AlertLog, AlertsUnavailable, Lead, Replaced
-from pipeline.watch.sources import Round, judged
+from pipeline.watch.sources import Round, judged, judged_topics
 from schemas.registry import RegistryUnavailable
 
 logger = logging.getLogger("touchstream.watch")
@@ -64,7 +65,7 @@ class WatchMetrics:
         for state in STATES:
             self._sources.labels(state).set(states[state])
         rules = Counter(rule for rule, _ in found.book.open())
-        for rule in RULES:
+        for rule in (*RULES, UNREADABLE):
             self._open.labels(rule).set(rules[rule])
         for alert in found.changed:
             self._written.labels(alert.rule, alert.state).inc()
@@ -122,7 +123,9 @@ class Watch:
             if self._log is None:
                 self._log = AlertLog(self._settings)
                 self._book = Book(await self._log.open())
-            found = await judged(self._reader, self._waiting, self._settings, self._book, self._now_ms())
+            now_ms = self._now_ms()
+            found = await judged(self._reader, self._waiting, self._settings, self._book, now_ms)
+            found = await judged_topics(self._source, self._settings, found, now_ms)
             if found.changed:
                 await self._log.write(found.changed)
         except TROUBLE as trouble:

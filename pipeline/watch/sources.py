@@ -8,7 +8,11 @@ from zoneinfo import ZoneInfo
 from pipeline.config import Settings
 from pipeline.health.alerts import Alert, Book, advance
 from pipeline.health.judge import NOTHING, RULES, Already, Bounds, Moment, Verdict, judge
+from pipeline.health.unreadable import UNREADABLE, unreadable
+from pipeline.serve.clickhouse import Source
 from pipeline.serve.read_sources import SourceReader, SourceReading
+from pipeline.serve.read_unreadable import read_unreadable
+from pipeline.topics import SOURCES
 
 FRESH_MS = 60_000
 """While what arrived within the last minute is stored, records that wait hide no source."""
@@ -65,3 +69,12 @@ async def judged(reader: SourceReader, waiting: Waiting, settings: Settings, boo
     found = await asyncio.to_thread(verdicts, readings, moment, opened(book))
     after, changed = advance(book, {name: verdict.findings for name, verdict in found.items()}, RULES, now_ms)
     return Round(found, after, changed)
+
+
+async def judged_topics(source: Source, settings: Settings, before: Round, now_ms: int) -> Round:
+    """The same round, with what cannot be read on the topics of touchpoints. Raises Unavailable, QueryFailed."""
+    counts = await read_unreadable(source, settings.topic_prefix, now_ms)
+    standing = [subject for rule, subject in before.book.open() if rule == UNREADABLE]
+    found = unreadable(counts, SOURCES, settings.breaker_run, standing)
+    after, changed = advance(before.book, found, (UNREADABLE,), now_ms)
+    return Round(before.verdicts, after, [*before.changed, *changed])

@@ -36,6 +36,9 @@ LATELY = """INSERT INTO touchpoints (event_id, event_type, channel, occurred_at,
 SELECT concat('n', toString(number)), 'call.ended', 'call', at, at, 'pbx', 'p_1', 'c:1', 'cx.touchpoints.resolved.v1', 0,
     100000 + number
 FROM (SELECT number, now64(3) - INTERVAL 60 * number SECOND AS at FROM numbers(60))"""
+UNREADABLE = """INSERT INTO rejected (source_topic, source_partition, source_offset, rejected_at, stage, reason, _topic, _partition,
+    _offset)
+SELECT 'watched.touchpoints.web.v1', 1, number, now64(3), 'resolve', 'magic', 'cx.rejected.v1', 0, number FROM numbers(1000)"""
 COUNTED = """SELECT filled, sum(n) FROM (SELECT filled, groupBitmapMerge(offsets) AS n FROM source_hours
     GROUP BY hour, source, event_type, filled, _topic, _partition) GROUP BY filled ORDER BY filled"""
 SILENT = "source.silent"
@@ -137,8 +140,14 @@ def test_a_source_falls_silent_and_comes_back(place: Place) -> None:
         assert dying.wait(30) == -9, point
     # The last of them died when everything was written and it alone did not know.
     assert place.course(SILENT) == [(1, "open")]
+    for _ in range(2):
+        place.installation.query(UNREADABLE)
     first = place.watch()
     until(lambda: place.rounds() >= 4, 30, "the watch has judged")
+    (unreadable,) = [alert for alert in place.alerts() if alert["rule"] == "source.unreadable"]
+    assert unreadable["alert_id"].endswith("/touchpoints.web.v1")
+    assert unreadable["summary"].startswith("1000 records on touchpoints.web.v1 were rejected")
+    assert place.series()["touchstream_watch_alerts_open", "source.unreadable"] == 1
     (alert,) = [alert for alert in place.alerts() if alert["rule"] == SILENT]
     assert alert["alert_id"].endswith("/pbx")
     assert alert["person"] is None
@@ -161,9 +170,30 @@ def test_a_source_falls_silent_and_comes_back(place: Place) -> None:
     assert place.course(SILENT) == [(1, "open"), (2, "resolved")]
     assert len({alert["alert_id"] for alert in place.alerts() if alert["rule"] == SILENT}) == 1
     rules = {alert["rule"] for alert in place.alerts()}
-    assert rules == {SILENT, "source.drifting"}
+    assert rules == {SILENT, "source.drifting", "source.unreadable"}
     said = (place.installation.home.parent / "watch.out").read_text()
     assert "Traceback" not in said
+
+
+COLUMNS = {"answer": "answer_metric", "amount": "amount_minor_units", "promise": "promise_id"}
+VALUES = {
+    **dict.fromkeys(("sent_at", "received_at"), "now64(3)"),
+    **dict.fromkeys(("source_sequence", "amount", "duration_ms", "waited_ms"), "7"),
+    "attributes": "map('a', 'b')",
+}
+
+
+def test_every_field_that_may_be_empty_has_its_bit(place: Place) -> None:
+    """In the order in which the health of sources reads them."""
+    columns = (
+        "event_id, event_type, channel, occurred_at, arrived_at, source, person, cell, _topic, _partition, _offset"
+    )
+    for number, field in enumerate(FIELDS):
+        column, value = COLUMNS.get(field, field), VALUES.get(field, "'x'")
+        row = f"'{field}', '{field}', 'call', now64(3), now64(3), 'bits', 'p', 'c', 't', 0, {number}, {value}"
+        place.installation.query(f"INSERT INTO touchpoints ({columns}, {column}) SELECT {row}")
+    found = place.installation.query("SELECT event_type, filled FROM source_hours WHERE source = 'bits'")
+    assert dict(found) == {field: 1 << number for number, field in enumerate(FIELDS)}
 
 
 def test_who_has_led_for_long_leads_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ PURE = {
             "verdicts",
         )
     ),
-    *(f"pipeline/health/{name}.py" for name in ("alerts", "drift", "fields", "judge", "usual")),
+    *(f"pipeline/health/{name}.py" for name in ("alerts", "drift", "fields", "judge", "unreadable", "usual")),
     "processors/rejects.py",
     "processors/rekey.py",
     "processors/skew.py",

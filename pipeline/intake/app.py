@@ -19,7 +19,7 @@ from pipeline import topics
 from pipeline.breaker import Bounds
 from pipeline.config import Settings, installation_secret
 from pipeline.intake import openapi
-from pipeline.intake.bodies import FORMS, BodyUnreadable, Form, TooManyEvents, form_of
+from pipeline.intake.bodies import FORMS, BodyUnreadable, Form, TooManyEvents, TooMuch, form_of
 from pipeline.intake.desk import Desk
 from pipeline.intake.judging import Judge
 from pipeline.intake.keyfile import Keys, KeysUnreadable, path
@@ -182,6 +182,8 @@ class Touchpoints:
             raise Refusal(400, why.reason.value, f"expected {why.expected}, got {why.got}; it is kept") from None
         except TooManyEvents:
             raise Refusal(413, "too_many", f"a request may hold {settings.intake_events} events at most") from None
+        except TooMuch:
+            raise Refusal(413, "too_large", "its rows become too much together: send fewer at once") from None
         except NotDurable as error:
             raise Refusal(503, "not_durable", f"{error}; send it again", error.retry_after_s) from None
         except RegistryUnavailable:

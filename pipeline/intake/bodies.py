@@ -41,6 +41,10 @@ class TooManyEvents(Exception):
     """The body holds more events than a request may."""
 
 
+class TooMuch(Exception):
+    """What would be made of the body is larger than a request may be made to: its events have much in common."""
+
+
 def form_of(content_type: str) -> Form | None:
     """How a body with this Content-Type header is written; None when nobody here can read it."""
     return FORMS.get(content_type.partition(";")[0].strip().lower())

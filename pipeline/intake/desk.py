@@ -33,8 +33,8 @@ class Desk:
     async def take(self, body: bytes, form: Form | Mapped, judge: Judge) -> list[Verdict]:
         """A verdict on each event, once all that is taken and all that is rejected is stored.
 
-        Raises NotDurable when that is not certain, TooManyEvents, RegistryUnavailable, and BodyUnreadable when there are no
-        events to be told apart; by then the body is stored among the rejected ones.
+        Raises NotDurable when that is not certain, TooManyEvents, TooMuch, RegistryUnavailable, and BodyUnreadable when there are
+        no events to be told apart; by then the body is stored among the rejected ones.
         """
         try:
             judged = await self._judged(body, form, judge)

@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.codec import Record
 from pipeline.events import Reason, Rejection
-from pipeline.intake.bodies import BodyUnreadable, TooManyEvents
+from pipeline.intake.bodies import BodyUnreadable, TooManyEvents, TooMuch
 from pipeline.intake.judging import Bad, Good, Judge, too_large
 from pipeline.intake.mapped_bodies import pieces
 from pipeline.intake.mapped_rows import Bounds, Piece
@@ -40,7 +40,8 @@ class Mapped:
     def events(self, body: bytes, judge: Judge, now: int, most: int) -> Iterator[Good | Bad | None]:
         """The touchpoints of a body, and what is none; None behind each row, so that others may have their turn.
 
-        Raises TooManyEvents once there are more than `most` touchpoints or rows, and BodyUnreadable where it makes too much.
+        Raises TooManyEvents once there are more than `most` touchpoints or rows, TooMuch where they are too large together, and
+        BodyUnreadable for a list that is no JSON.
         """
         rows = pieces(self.mapping, body, Bounds(most, judge.most_bytes))
         first, second = next(rows, None), next(rows, None)
@@ -54,7 +55,7 @@ class Mapped:
                 if events > most:
                     raise TooManyEvents
                 if made > most_made:
-                    raise BodyUnreadable(_too_much(most_made))
+                    raise TooMuch
                 yield one
             yield None
 
@@ -71,8 +72,10 @@ class Mapped:
                 if isinstance(made, Rejection):
                     return made
                 largest, left = max((size for size, _ in made), default=0), left - sum(size for size, _ in made)
-                if largest > most_bytes or left < 0:
-                    return too_large(largest, most_bytes) if largest > most_bytes else _too_much(most_made)
+                if largest > most_bytes:
+                    return too_large(largest, most_bytes)
+                if left < 0:
+                    return too_large(most_made - left, most_made)
                 found += [record for _, record in made]
         except BodyUnreadable as error:
             return error.why
@@ -104,10 +107,6 @@ class Mapped:
 
 def _most_made(body: bytes, most: int) -> int:
     return max(MADE_FOR_AN_EVENT * most, MADE_FOR_A_BYTE * len(body))
-
-
-def _too_much(most: int) -> Rejection:
-    return Rejection(Reason.TOO_LARGE, "", f"{most} bytes at most in all touchpoints of a body", "more")
 
 
 def _kept(bad: Bad) -> tuple[int, Bad]:

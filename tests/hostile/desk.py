@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from pipeline.config import Settings
 from pipeline.events import Out
-from pipeline.intake.bodies import BodyUnreadable, TooManyEvents, form_of
+from pipeline.intake.bodies import BodyUnreadable, TooManyEvents, TooMuch, form_of
 from pipeline.intake.desk import Desk
 from pipeline.intake.judging import Judge
 from pipeline.intake.mapped import Mapped
@@ -69,6 +69,8 @@ class Front:
             return Told(400, (error.why.reason.value,), f"{error.why.field} {error.why.expected} {error.why.got}")
         except TooManyEvents:
             return Told(413, ("too_many",), "")
+        except TooMuch:
+            return Told(413, ("too_large",), "")
         codes = tuple(one.reason or one.status for one in verdicts)
         taken = any(one.status != "rejected" for one in verdicts) or not verdicts
         return Told(202 if taken else 422, codes, " ".join(map(_words, verdicts)))

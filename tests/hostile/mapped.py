@@ -102,7 +102,7 @@ def _growing(now: int, mark: str) -> Iterator[Entry]:
     """Little is sent, and much would come of it: what all records have in common, or many touchpoints of a row."""
 
     def too_large(mapping: str, name: str, body: bytes) -> Entry:
-        return Entry(f"{mapping}: {name}", JSON, lambda: body, 400, (R.TOO_LARGE,), mapping=mapping)
+        return Entry(f"{mapping}: {name}", JSON, lambda: body, 413, (R.TOO_LARGE,), mapping=mapping)
 
     segment, long = HOOKS["segment"], {"campaign": {"name": "x" * 190_000}}
     records: list[Any] = [segment.record(f"{mark}-{n}", now) for n in range(1000)]

@@ -19,6 +19,7 @@ def entries(now: int, mark: str) -> Iterator[Entry]:
         named = f"{mark}-{hook.name}"
         yield from _texts(hook, now, named)
         yield from _bodies(hook, now, named)
+        yield from _odd(hook, now, named)
         yield from _keys(hook, now, named)
         yield from _types(hook, now, named)
         yield from _times(hook, now)
@@ -84,6 +85,10 @@ def _bodies(hook: Webhook, now: int, mark: str) -> Iterator[Entry]:
         "a list without end": b"[" * DEEP,
     }.items():
         yield Entry(f"{hook.name}: {name}", JSON, lambda b=body: b, 400, (R.JSON,), mapping=hook.name)  # type: ignore[misc]
+
+
+def _odd(hook: Webhook, now: int, mark: str) -> Iterator[Entry]:
+    good = hook.document(f"{mark}-odd", now)
     for name, body in {"nothing": b"", "blanks": b" \r\n\t\n", "an empty list": b" [ ] "}.items():
         yield _entry(hook, name, body)
     for lone in ("null", "true", "1", "1e400", '"x"', "[[]]", f'"{PERSON}"'):

@@ -8,7 +8,7 @@ from typing import Final
 from pipeline.codec import Codec, Encoder, Record, codec_named
 from pipeline.events import Origin, Raw, Reason, Rejection
 from pipeline.intake import avro_bodies, bodies
-from pipeline.intake.bodies import BodyUnreadable, TooManyEvents
+from pipeline.intake.bodies import BodyUnreadable, TooManyEvents, TooMuch
 from pipeline.intake.judging import MANY, Bad, Good, Judge, outs
 from pipeline.intake.mapped import Mapped
 from pipeline.intake.shape import shape_of
@@ -108,6 +108,9 @@ def mapped(data: bytes, counts: Counts) -> None:
         judged = [one for one in form.events(body, judge, NOW, MOST_EVENTS) if one is not None]
     except TooManyEvents:
         counts["too_many"] += 1
+        return
+    except TooMuch:
+        counts["too_much"] += 1
         return
     except BodyUnreadable as error:
         _reason(error.why, counts)

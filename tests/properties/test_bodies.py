@@ -1,5 +1,6 @@
 """Whatever arrives: reading a body never fails, no bad record costs another, and nothing that is mapped fails otherwise."""
 
+import io
 import json
 from typing import Any
 
@@ -7,7 +8,8 @@ from hypothesis import example as given_example
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.replay import ready
+from pipeline.replay import ready, records
+from pipeline.replay.mapping import parse
 from pipeline.replay.row import BadRow, Row
 from pipeline.replay.trial import tried
 from tests.harness.mappings import ARRIVED_AT, SECRET, example, rows_of
@@ -87,3 +89,35 @@ def test_a_bad_line_costs_no_other_line(name: str, bad: list[bytes], place: int)
     rows = read(name, b"\n".join(lines))
     assert [row.cells["k"] for row in rows if isinstance(row, Row)] == ["0", "1", "2"]
     assert len(rows) == len(lines)
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["\ud83d", '"', "\\", "\U0001f36d"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS | st.sampled_from(["a", "b"]), inner, max_size=4),
+    max_leaves=20,
+)
+MINIMAL = """
+name = "minimal"
+file = { format = "json", records = "RECORDS" }
+[[touchpoint]]
+event_type = "page.viewed"
+channel = "web"
+source = "s"
+occurred_at = { column = "at" }
+identifiers = [{ namespace = "customer", column = "who" }]
+"""
+PATHS = st.sampled_from(["", "a", "a.b", "a.b.a", "data"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(PATHS, PLAIN, st.sampled_from([None, 0, 1]), st.booleans())
+@given_example("a.b", [{"a": {"b": [{"x": "1"}]}, "\U0001f36d": 1}], None, True)
+def test_the_intake_reads_of_json_what_a_file_gives(path: str, value: Any, indent: int | None, escaped: bool) -> None:
+    """However it is written, and wherever the records are."""
+    text = json.dumps(value, indent=indent, ensure_ascii=escaped)
+    body = text.encode("utf-8", "surrogatepass" if escaped else "replace")
+    plan = parse(MINIMAL.replace("RECORDS", path))
+    source = io.TextIOWrapper(io.BytesIO(body), "utf-8", newline="")
+    whole = list(records.rows_of(source, plan.layout, plan.columns, "it"))
+    told = [(row.cells, row.around) if isinstance(row, Row) else None for row in rows_of(plan, body)]
+    assert told == [(row.cells, row.around) if isinstance(row, Row) else None for row in whole]

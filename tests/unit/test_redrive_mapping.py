@@ -146,7 +146,7 @@ def test_what_was_no_row_gives_all_its_touchpoints_once_the_mapping_reads_it() -
     text = EXCHANGE.replace('format = "json"', 'format = "json"\nrecords = "calls"').replace('"site"', '"outer.site"')
     text = text.replace('"caller"', '"from"')
     whole = json.dumps({"calls": [CALL] * 999, "site": "x" * 100_000}).encode()
-    assert "in all touchpoints" in why(judged(replace(kept, payload=whole), text))
+    assert "too_large" in why(judged(replace(kept, payload=whole), text))
 
 
 def test_of_a_row_that_fitted_only_what_was_rejected_goes_back() -> None:

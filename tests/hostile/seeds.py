@@ -7,9 +7,9 @@ from typing import Any, Final
 from pipeline.codec import head
 from pipeline.replay import ready
 from schemas.registry import load
-from tests.harness.codecs import newer, older, under
+from tests.harness.codecs import newer, older, under, written
 from tests.harness.mappings import example
-from tests.harness.touchpoints import NOW
+from tests.harness.touchpoints import NOW, touchpoint
 from tests.hostile import containers
 from tests.hostile import mapped as other_systems
 from tests.hostile.avro_files import block, body_of, deflated, header, number
@@ -17,7 +17,7 @@ from tests.hostile.bodies import entries
 from tests.hostile.entries import AVRO, PERSON, event, record, said
 from tests.hostile.json_events import ANSWER
 from tests.hostile.records import records
-from tests.hostile.targets import MARK, OTHERS, OURS
+from tests.hostile.targets import BY_FIELDS, MARK, OTHERS, OURS
 
 LARGEST: Final = 4096
 SMALL: Final = 20
@@ -39,6 +39,8 @@ def _avro() -> Iterator[bytes]:
     full = record("full", NOW, **_FULL)
     yield from (record("good", NOW), full, *(under(schema_id, full) for schema_id in OTHERS))
     yield from (value for _, value, _ in records(NOW) if value is not None)
+    whole = {**touchpoint(**_FULL), "till": "7"}
+    yield from (written(made, whole, schema_id) for schema_id, made in OTHERS.items() if made in BY_FIELDS)
 
 
 def _json() -> Iterator[bytes]:

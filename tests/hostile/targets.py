@@ -15,7 +15,7 @@ from pipeline.intake.shape import shape_of
 from pipeline.replay import ready
 from processors.resolve import Admission, judge
 from schemas.registry import FileRegistry, load
-from tests.harness.codecs import Registered, newer, older, reworded
+from tests.harness.codecs import Registered, narrower, newer, older, reworded
 from tests.harness.touchpoints import KEYRING, LIMITS, NOW, SECRET
 from tests.hostile.words import strange
 
@@ -25,8 +25,11 @@ EVENT_BYTES: Final = 512 << 10
 BATCH: Final = 64
 CODECS: Final = (codec_named("fastavro"), codec_named("arrow"))
 OURS: Final = FileRegistry().schema_id("touchpoint", "any-value")
+BY_FIELDS: Final = (load("touchpoint", 1), narrower())
+"""Writers whose records become ours as they are."""
 OTHERS: Final = {
-    OURS + n: made for n, made in enumerate((newer(), older(), reworded(), load("session"), {"type": "array"}), 1)
+    OURS + n: made
+    for n, made in enumerate((newer(), older(), reworded(), load("session"), {"type": "array"}, *BY_FIELDS), 1)
 }
 REGISTRY: Final = Registered({OURS: load("touchpoint"), **OTHERS})
 SOURCE: Final = "load"

@@ -94,6 +94,8 @@ class Judge:
             JOURNEY: self._of_journey,
             SINK: self._of_sink,
         }
+        if one.place.partition < 0 or one.place.offset < 0:
+            return Unsendable(one.place, "its headers do not say where it lay")
         route = routes.get(one.stage)
         if route is None:
             return Unsendable(

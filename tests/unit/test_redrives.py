@@ -357,6 +357,8 @@ def test_what_cannot_be_sent_again_rightly_stays_and_says_why() -> None:
         judged(rejected(b"x", "sink", place=Place("cx.sessions.v1", 0, 1)), {"campaign": "x"})
     )
     assert "no stage of touchstream" in why(judged(rejected(b"x", "billing")))
+    nowhere = Place("cx.sessions.v1", -1, -1)
+    assert "do not say where it lay" in why(judged(rejected(b"x", "sink", place=nowhere)))
 
 
 @pytest.mark.parametrize(

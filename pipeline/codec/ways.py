@@ -2,6 +2,7 @@
 only we have is null, and what only they have is left out. Pure."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from fastavro.schema import to_parsing_canonical_form
 from pipeline.codec.shapes import readable
 from schemas.registry import Schema
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_.]*")
 NULL: Final = b"\0"
 """The first branch of a union, and nothing behind it."""
 
@@ -29,7 +31,7 @@ class Way:
 
 def way(writer: Schema, ours: Schema) -> Way | None:
     """The way, if there is one; both schemas are plain ones."""
-    if not readable(writer) or not readable(ours):
+    if not readable(writer) or not readable(ours) or not _named(writer):
         return None
     text = to_parsing_canonical_form(writer)
     theirs, own = _types(text), _types(to_parsing_canonical_form(ours))
@@ -40,6 +42,17 @@ def way(writer: Schema, ours: Schema) -> Way | None:
         return None
     in_front = [*theirs, *(field["name"] for field in absent)] == list(own)
     return Way(text, frozenset(field["name"] for field in absent), NULL * len(absent) if in_front else None)
+
+
+def _named(node: Any) -> bool:
+    """Whether its names are all names: the canonical form escapes nothing, so another would make another schema of it, or none."""
+    if isinstance(node, list):
+        return all(map(_named, node))
+    if not isinstance(node, dict):
+        return True
+    names = (*(node[key] for key in ("name", "namespace") if key in node), *node.get("symbols", ()))
+    inner = (node[key] for key in ("type", "items", "values", "fields") if key in node)
+    return all(_NAME.fullmatch(name) for name in names) and all(map(_named, inner))
 
 
 def _types(canonical: str) -> dict[str, Any]:

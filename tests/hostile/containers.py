@@ -233,3 +233,7 @@ def _mixed(now: int, mark: str) -> Iterator[Entry]:
         yield Entry(f"a file with one record: {code}", AVRO, lambda body=body: body, verdict(codes), codes)  # type: ignore[misc]
         yield Entry(f"a record: {code}", AVRO, lambda one=one: one, 422, (code.value,))  # type: ignore[misc]
     yield Entry("an empty file", AVRO, header, 202, ())
+    for n, name in enumerate(("q\t", 'q"', "q\\", 'text","type":"int"},{"name":"q')):
+        one = body_of(record(f"{mark}-named-{n}", now)) + b"\0"
+        whole = header(with_fields(_field(name, ["null", "string"]))) + block(one)
+        yield Entry(f"a file with a field named {name!r}", AVRO, lambda body=whole: body, 202, (ACCEPTED,))  # type: ignore[misc]

@@ -124,7 +124,7 @@ def test_it_stops_when_most_rows_are_refused(bench: Bench) -> None:
 
 
 def test_too_many_parts_and_no_memory_pass_by(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    """One line when it begins, one when it is over, and nothing is rejected for it."""
+    """One line when it begins, one when it is over, and nothing is rejected for it. On a busy server it may be over twice."""
     bench.rows("SYSTEM STOP MERGES touchpoints")
     bench.write(100)
     drain(bench)
@@ -148,9 +148,9 @@ def test_too_many_parts_and_no_memory_pass_by(bench: Bench, caplog: pytest.LogCa
     mends: list[int] = []
     assert run_until(sink, mended, "it goes on").fault is None
     said = [record.getMessage() for record in caplog.records if record.name == "touchstream.sink"]
-    assert len(said) == 2
-    assert "cannot take it now: Too many parts" in said[0]
-    assert said[1].startswith("inserting again after ")
+    assert len(said) in (2, 4)
+    assert all("cannot take it now: Too many parts" in line for line in said[::2])
+    assert all(line.startswith("inserting again after ") for line in said[1::2])
     check(bench, valid(0, 4100), set())
 
 

@@ -61,8 +61,10 @@ class Account:
 
 Named = tuple[Account, Raw, str | None]
 """A record that no table has, the account that it belongs to, and its event id if it can be read."""
-Adrift = tuple[Account, int, tuple[str, int, str]]
-"""A record that was sent on and is not stored: its account, its offset; topic, partition and event id where it has to be."""
+Name = tuple[str, int, str]
+"""Topic, partition and event id."""
+Adrift = tuple[Account, int, Name]
+"""A record that was sent on and is not stored: its account, its offset, and its name where it has to be."""
 
 
 class Reconciliation:
@@ -75,8 +77,7 @@ class Reconciliation:
         self._accounts: dict[tuple[str, int, int], Account] = {}
         self._place: tuple[str, int] = ("", -1)
         self._replaced: dict[str, int] = {}
-        self._refused: dict[str, list[Origin]] = {}
-        self._refused_at: set[tuple[str, int, str]] = set()
+        self._refused: dict[Name, list[Origin]] = {}
         self._adrift: list[Adrift] = []
 
     def take(self, chunk: Sequence[Raw]) -> None:
@@ -91,7 +92,7 @@ class Reconciliation:
             return
         topic, partition = chunk[0].origin.topic, chunk[0].origin.partition
         if (topic, partition) != self._place:
-            self._place, self._replaced, self._refused = (topic, partition), {}, {}
+            self._place, self._replaced = (topic, partition), {}
         first = chunk[0].origin.offset
         fates = self._evidence.fates(topic, partition, first, chunk[-1].origin.offset)
         open_ones: list[tuple[Account, Raw]] = []
@@ -115,7 +116,7 @@ class Reconciliation:
     def accounts(self) -> list[Account]:
         """All accounts so far, in order."""
         for account, offset, name in self._adrift:
-            if name in self._refused_at:
+            if name in self._refused:
                 account.rekeyed += 1
             else:
                 insort(account.unexplained, offset)
@@ -166,15 +167,14 @@ class Reconciliation:
     def _note_refused(self, raw: Raw) -> None:
         event_id = _event_id(raw, self._admission.decoder)
         if event_id:
-            self._refused.setdefault(event_id, []).append(raw.origin)
-            self._refused_at.add((*self._place, event_id))
+            self._refused.setdefault((*self._place, event_id), []).append(raw.origin)
 
     def _was_refused(self, event_id: str, raw: Raw) -> bool:
         """The stage knew this event id from a record whose row ClickHouse has refused."""
         hour = raw.origin.arrived_at // HOUR_MS
         return any(
             before.offset < raw.origin.offset and hour - before.arrived_at // HOUR_MS <= self._horizon_h
-            for before in self._refused.get(event_id, ())
+            for before in self._refused.get((*self._place, event_id), ())
         )
 
     def _was_replaced(self, event_id: str, raw: Raw, twin: Twin) -> bool:

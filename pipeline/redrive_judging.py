@@ -121,7 +121,7 @@ class Judge:
     def _of_row(self, one: Rejected, mapped: Mapped, mending: Mending, now: int) -> Sendable | str:
         """What a row gives by the mapping of now. Of one that was none, or did not fit, nothing was taken, so it gives all; of one
         that did fit, all but the touchpoint that was rejected may be stored."""
-        made = mapped.made(one.payload, self._taker(one.source).most_bytes)
+        made = mapped.made(one.payload, self.most_bytes)
         if isinstance(made, Rejection):
             return _words(made)
         if one.event_type:
@@ -140,14 +140,13 @@ class Judge:
         return replace(good[0], along=others)
 
     def _of_made(self, record: Record, one: Rejected, mending: Mending, now: int) -> Sendable | str:
-        whole = {**record, "source": one.source, "received_at": now}
+        whole = {**record, "source": one.source}
         checked, _ = self._written(mended(whole, mending.patch) if mending.patch is not None else whole)
         if isinstance(checked, Rejection):
             return _words(checked)
-        found = self._taker(one.source).record(checked, b"", now)
-        if isinstance(found, Bad):
-            return _words(found.why)
-        found.record["received_at"] = min(one.rejected_at, now)
+        found = _taken(self._taker(one.source).record(checked, b"", now), one, now)
+        if isinstance(found, Rejection):
+            return _words(found)
         return self._sendable(one, self.prefix + found.topic, found, bool(mending))
 
     def _of_resolve(self, one: Rejected, mending: Mending, now: int) -> Sendable | str:
@@ -216,17 +215,12 @@ class Judge:
             record = self.decoders["touchpoint"].decode(body)
             if patch is not None and not isinstance(record, Rejection):
                 record, body = self._written(mended(record, patch))
-            found = record if isinstance(record, Rejection) else self._taker(source).avro(body, now)
-        else:
-            value = loaded(body)
-            if isinstance(value, dict):
-                source = source or str(value.get("source", ""))
-                body = json.dumps(merged(value, patch)).encode() if patch is not None else body
-            found = self._taker(source).json(body, now)
-        if isinstance(found, Good):
-            # The time of now would tell that the device's clock is behind by as long as the record has lain here.
-            found.record["received_at"] = min(one.rejected_at, now)
-        return found.why if isinstance(found, Bad) else found
+            return record if isinstance(record, Rejection) else _taken(self._taker(source).avro(body, now), one, now)
+        value = loaded(body)
+        if isinstance(value, dict):
+            source = source or str(value.get("source", ""))
+            body = json.dumps(merged(value, patch)).encode() if patch is not None else body
+        return _taken(self._taker(source).json(body, now), one, now)
 
     def _taker(self, source: str) -> IntakeJudge:
         return IntakeJudge(source, self.shape, self.admission, self.most_bytes)
@@ -244,6 +238,14 @@ class Judge:
             return _MISFIT, b""
         again = self.decoders["touchpoint"].decode(value)
         return (again, value) if again == record else (_MISFIT, b"")
+
+
+def _taken(found: Good | Bad, one: Rejected, now: int) -> Good | Rejection:
+    if isinstance(found, Bad):
+        return found.why
+    # The time of now would tell that the device's clock is behind by as long as the record has lain here.
+    found.record["received_at"] = min(one.rejected_at, now)
+    return found
 
 
 def _words(why: Rejection) -> str:

@@ -15,6 +15,6 @@ def usual_ms() -> Mapping[str, int]:
 
 
 def is_late(record: Mapping[str, Any], arrived_at: int) -> bool:
-    """Whether a touchpoint arrived later than is usual for its channel; milliseconds since epoch, UTC."""
-    over = record["occurred_at"] + max(record["duration_ms"] or 0, 0)
+    """Whether a valid touchpoint arrived later than is usual for its channel; milliseconds since epoch, UTC."""
+    over = record["occurred_at"] + (record["duration_ms"] or 0)
     return bool(arrived_at - over > usual_ms()[record["channel"]])

@@ -19,6 +19,7 @@ from clickhouse_driver.errors import (
 
 from pipeline import crash, endpoints
 from pipeline.config import Settings
+from sinks.native import stream
 
 ONE_BLOCK: Final = 1 << 30
 CONNECT_TIMEOUT_S: Final = 3
@@ -105,14 +106,14 @@ class _Client(Client):  # type: ignore[misc]
     """The driver's client, with the moments of an insert at which a process may die."""
 
     def send_data(self, sample_block: Any, data: Any, types_check: bool = False, columnar: bool = True) -> int:
-        """One block, of columns as they are, which must be lists: the driver would copy them twice to cut them into blocks."""
+        """One block, of columns as they are, and the empty one that ends an insert."""
         crash.here("sink", "inserting")
-        block = ColumnOrientedBlock(sample_block.columns_with_types, data, types_check=types_check)
-        for one in (block, ColumnOrientedBlock()):
-            self.connection.send_data(one)
-            self.receive_profile_events()
+        rows = stream.send(self.connection, sample_block.columns_with_types, data)
+        self.receive_profile_events()
+        self.connection.send_data(ColumnOrientedBlock())
+        self.receive_profile_events()
         crash.here("sink", "inserting")
-        return int(block.num_rows)
+        return rows
 
     def receive_profile_events(self) -> None:
         """Called when a block is on its way and the insert has not been ended yet."""
@@ -151,8 +152,8 @@ class ClickHouse:
         found = self._guarded(sql, parameters, columnar=True)
         return found if isinstance(found, list) else []
 
-    def insert(self, table: str, columns: Sequence[str], data: list[list[Any]], token: str) -> None:
-        """Insert rows, given by columns, which are used up, once per token, however often it is called.
+    def insert(self, table: str, columns: Sequence[str], data: Sequence[Any], token: str) -> None:
+        """Insert rows, given by columns, lists or arrays of Arrow, once per token, however often it is called.
 
         Raises Unavailable, RowsRefused, Refused.
         """

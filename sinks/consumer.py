@@ -20,7 +20,7 @@ from sinks.clickhouse import ClickHouse, RowsRefused, Unavailable
 from sinks.decisions import Breaker, Commit, Done, Due, Insert, Refused, Reject, Tolerance, begun
 from sinks.pending import Pending
 from sinks.ranges import Limits, Plan, taken_over
-from sinks.reader import Reader
+from sinks.reader import Reader, oldest_of
 from sinks.rejects import RejectedTopic, TooManyRefused, rejected_of
 from sinks.rows import TABLES, Table
 from sinks.subscription import Change, Listener, SinkNames, connect
@@ -249,9 +249,9 @@ class Sink:
             breaker.note(len(records), refused=False)
             pending.heard(Done())
 
-    def _store(self, table: Table, data: list[list[Any]], token: str) -> None:
+    def _store(self, table: Table, data: list[Any], token: str) -> None:
         began, rows = time.monotonic(), len(data[0])
-        oldest = None if table.arrived_at is None else min(data[table.arrived_at])
+        oldest = None if table.arrived_at is None else oldest_of(data[table.arrived_at])
         self.meter.inserting(table.name)
         self._database.insert(table.name, table.columns, data, token)
         self.meter.inserted(table.name, rows, time.monotonic() - began)

@@ -1,6 +1,7 @@
 """From the records of a partition to the rows of its table."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from pipeline.codec import Codec
@@ -39,20 +40,27 @@ class Reader:
             raise RecordUnreadable(f"{record.topic}-{record.partition}@{record.offset}: {found.reason}")
         return found
 
-    def columns(self, records: list[Any]) -> list[list[Any]]:
-        """The rows of records of one topic, by columns; empty without rows. Raises RecordUnreadable, RegistryUnavailable."""
+    def columns(self, records: list[Any]) -> list[Any]:
+        """The rows of records of one topic, by columns, lists or arrays of Arrow; empty without rows.
+
+        Raises RecordUnreadable, RegistryUnavailable.
+        """
         if not records:
             return []
         topic = records[0].topic
         table = self._tables[topic]
-        if table.record is None or not table.fields:
+        if table.record is None:
             return [list(column) for column in zip(*self._rows(table, records), strict=True)]
-        found = self._decoders[table.record].decode_columns([record.value for record in records])
+        found = self._decoders[table.record].decode_arrays([record.value for record in records])
         for place, why in found.rejected:
             raise RecordUnreadable(f"{topic}-{records[place].partition}@{records[place].offset}: {why.reason}")
         partitions, offsets = [record.partition for record in records], [record.offset for record in records]
-        where = ([topic] * len(records), partitions, offsets)
-        return [*(found.by_name[name] for name in table.fields), *where]
+        columns = [*(found.by_name[name] for name in table.fields), partitions, offsets]
+        if table.each:
+            within = [name.startswith(f"{table.each}.") for name in table.fields]
+            columns = _each(columns, [*within, False, False])
+        rows = len(columns[0])
+        return [*columns[:-2], [topic] * rows, *columns[-2:]] if rows else []
 
     def _rows(self, table: Table, records: list[Any]) -> list[Row]:
         rows: list[Row] = []
@@ -69,3 +77,37 @@ class Reader:
             if isinstance(content, Rejection):
                 raise RecordUnreadable(f"{record.topic}-{record.partition}@{record.offset}: {content.reason}")
             yield content
+
+
+def oldest_of(times: Any) -> int:
+    """The least of a column of times."""
+    if isinstance(times, list):
+        return int(min(times))
+    from pyarrow import compute
+
+    return int(compute.min(times).as_py())
+
+
+def _each(columns: list[Any], within: list[bool]) -> list[Any]:
+    """A row for every item of the columns `within`; the others say the same for all of a record."""
+    items = columns[within.index(True)]
+    if not isinstance(items, list):
+        return _each_of_arrays(columns, within, items)
+    places = [place for place, one in enumerate(items) for _ in one]
+    return [
+        list(chain.from_iterable(column)) if inside else [column[place] for place in places]
+        for column, inside in zip(columns, within, strict=True)
+    ]
+
+
+def _each_of_arrays(columns: list[Any], within: list[bool], items: Any) -> list[Any]:
+    from pyarrow import compute
+
+    found, places = [], compute.list_parent_indices(items)
+    at = places.to_pylist()
+    for column, inside in zip(columns, within, strict=True):
+        if isinstance(column, list):
+            found.append([column[place] for place in at])
+        else:
+            found.append(column.flatten() if inside else column.take(places))
+    return found

@@ -30,7 +30,8 @@ class Where(NamedTuple):
 class Table:
     """A table, its columns in the order of `rows`, the record it takes (None: no Avro), and how a record becomes rows.
 
-    Where a record is one row whose columns are its fields, `fields` names them as a codec does that reads whole columns.
+    Where the columns are fields of the record, `fields` names them as a codec does that reads whole columns. Those within `each`
+    are in a list in the record, and there is a row for each of its items.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Table:
     record: str | None
     rows: Callable[[Record, Where], Iterable[Row]]
     fields: tuple[str, ...] = ()
+    each: str = ""
 
     @property
     def arrived_at(self) -> int | None:
@@ -235,7 +237,14 @@ TABLES: Final[dict[str, Table]] = {
     ),
     "sessions.v1": Table("sessions", (*_SESSION, *WHERE), "session", _flat(_SESSION), _SESSION),
     "journeys.v1": Table("journeys", (*_JOURNEY, *WHERE), "journey", _flat(_JOURNEY), _JOURNEY),
-    "scores.v1": Table("scores", (*_SCORE, *_WINDOW, *WHERE), "score", _score),
+    "scores.v1": Table(
+        "scores",
+        (*_SCORE, *_WINDOW, *WHERE),
+        "score",
+        _score,
+        (*_SCORE, *(f"windows.{name}" for name in _WINDOW)),
+        "windows",
+    ),
     "customers.v1": Table(
         "customers",
         (*_CUSTOMER, *(f"amounts.{n}" for n in _TOTAL), *(f"answers.{n}" for n in _LATEST), *WHERE),

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyruhvro
 from fastavro.schema import to_parsing_canonical_form
 
@@ -74,6 +75,19 @@ class ArrowDecoder(Decoder):
                 for name, column in zip(part.names, _spread(batch.column(part.field), part), strict=True):
                     columns[name] += column
         return Columns(columns, rejected)
+
+    def decode_arrays(self, values: Sequence[Value]) -> Columns:
+        """See Decoder."""
+        batches, others = self._batches(values)
+        if others or not batches:
+            return self.decode_columns(values)
+        batch = pa.concat_batches(_in_order(batches))
+        if any(map(_repeats, batch.columns)):
+            return self.decode_columns(values)
+        arrays: dict[str, Any] = {}
+        for part in self._parts:
+            arrays.update(zip(part.names, _flat(batch.column(part.field), part), strict=True))
+        return Columns(arrays, [])
 
     def _records(self, batch: Any) -> list[Any]:
         names = self._fields
@@ -167,12 +181,26 @@ def _values(column: Any) -> Column:
 
 
 def _spread(column: Any, part: Part) -> list[Column]:
+    return [_values(column) for column in _flat(column, part)]
+
+
+def _flat(column: Any, part: Part) -> list[Any]:
     if not part.inner:
-        return [_values(column)]
+        return [column]
     if not part.many:
-        return [inner.to_pylist() for inner in column.flatten()]
-    offsets = column.offsets
-    return [pa.ListArray.from_arrays(offsets, inner).to_pylist() for inner in column.values.flatten()]
+        found: list[Any] = column.flatten()
+        return found
+    return [pa.ListArray.from_arrays(column.offsets, inner) for inner in column.values.flatten()]
+
+
+def _repeats(column: Any) -> bool:
+    """Whether a map has a key twice, of which only the last counts."""
+    if not pa.types.is_map(column.type) or not len(column.keys):
+        return False
+    coded = column.keys.dictionary_encode()
+    rows = pc.list_parent_indices(pa.ListArray.from_arrays(column.offsets, coded.indices))
+    places = pc.add(pc.multiply(rows.cast("int64"), len(coded.dictionary)), coded.indices)
+    return bool(pc.count_distinct(places).as_py() < len(places))
 
 
 class ArrowBodies(Bodies):

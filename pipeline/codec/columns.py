@@ -20,7 +20,7 @@ class Columns:
     there is no such record), or lists of values. `rejected` names the positions of the values that are missing, and why.
     """
 
-    by_name: dict[str, Column]
+    by_name: dict[str, Any]
     rejected: list[tuple[int, Rejection]]
 
 

@@ -55,6 +55,10 @@ class Decoder:
         rejected = [(place, one) for place, one in enumerate(found) if isinstance(one, Rejection)]
         return Columns(by_columns([one for one in found if not isinstance(one, Rejection)], self._parts), rejected)
 
+    def decode_arrays(self, values: Sequence[Value]) -> Columns:
+        """The same, for one who takes columns as arrays of Arrow, too, where this implementation has them so."""
+        return self.decode_columns(values)
+
 
 class Bodies:
     """Records of a schema as Avro, without a head. Raises as Encoder does."""

@@ -33,7 +33,7 @@ KAFKA = {
     "sinks/rejects.py",
     "sinks/subscription.py",
 }
-CLICKHOUSE = {"sinks/clickhouse.py"}
+CLICKHOUSE = {"sinks/clickhouse.py", "sinks/native/stream.py"}
 PURE = {
     *(
         f"processors/{name}.py"
@@ -106,6 +106,9 @@ PURE = {
     "sinks/assignment.py",
     "sinks/ranges.py",
     "sinks/decisions.py",
+    "sinks/native/arrays.py",
+    "sinks/native/kinds.py",
+    "sinks/native/lists.py",
     "sinks/rows.py",
     "schemas/compatibility.py",
     "schemas/lateness.py",

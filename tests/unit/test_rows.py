@@ -9,28 +9,12 @@ from hypothesis import given
 
 from processors.rejects import rejected
 from schemas.registry import load
-from sinks import migrations
 from sinks.rows import TABLES, Where, rejected_record
+from tests.harness.native import declared
 from tests.harness.touchpoints import any_record, raw
 
 WHERE = Where("cx.t", 3, 42)
 NUMBERS = {"source_partition": 31, "source_offset": 63, "schema_id": 63, "attempt": 31}
-
-
-def declared() -> dict[str, dict[str, str]]:
-    """Columns and types of every table, as the migrations declare them; nested ones under their full names."""
-    sql = "\n".join(migration.sql for migration in migrations.listed())
-    found = {}
-    for name, body in re.findall(r"CREATE TABLE (\w+)\n\((.*?)\n\)", sql, re.DOTALL):
-        columns: dict[str, str] = {}
-        for column, kind in re.findall(r"^\s*(\w+)\s+(.+?),?$", body, re.MULTILINE):
-            nested = re.fullmatch(r"Nested\((.*)\)", kind)
-            parts = re.findall(r"(\w+) ((?:\w|\([^)]*\))+)", nested[1]) if nested else []
-            columns |= {f"{column}.{part}": f"Array({inner})" for part, inner in parts} or {column: kind}
-        found[name] = columns
-    for name, column, kind in re.findall(r"^ALTER TABLE (\w+) ADD COLUMN IF NOT EXISTS (\w+) (\S+)", sql, re.MULTILINE):
-        found[name][column] = kind
-    return found
 
 
 @pytest.mark.parametrize("topic", TABLES)

@@ -1,0 +1,1 @@
+"""Columns as ClickHouse's Native format has them, made of whole arrays instead of value by value."""

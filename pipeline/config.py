@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     codec: Literal["auto", "fastavro", "arrow"] = Field(
         "auto", description="What reads and writes Avro: arrow is the fast one, auto takes it where it is installed."
     )
-    batch_records: int = Field(10_000, ge=1, le=100_000, description="Most records of one partition in one batch.")
+    batch_records: int = Field(20_000, ge=1, le=100_000, description="Most records of one partition in one batch.")
     transaction_interval_ms: int = Field(
         300,
         ge=0,

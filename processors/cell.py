@@ -84,7 +84,11 @@ def add(cell: Cell, touch: Touch, policy: JourneyPolicy) -> None:
     if at >= channel.newest:
         channel.newest = at
     if at >= channel.newest - policy.horizon_ms:
-        _session(channel, touch, policy)
+        contact = touch.contact
+        if contact is None:
+            runs.touch(channel.sessions, at, policy.gap(touch.channel))
+        else:
+            runs.touch(channel.contacts.setdefault(contact, []), at, policy.horizon_ms)
     if at >= cell.last - policy.journey_horizon_ms:
         runs.touch(cell.journeys, at, policy.journey_gap_ms, touch.channel)
     if touch.amount is not None:
@@ -93,13 +97,6 @@ def add(cell: Cell, touch: Touch, policy: JourneyPolicy) -> None:
         total.payments += 1
     if touch.answer is not None and touch.actor_type == "customer":
         _answer(cell, touch, touch.answer, policy)
-
-
-def _session(channel: Channel, touch: Touch, policy: JourneyPolicy) -> None:
-    if touch.contact is None:
-        runs.touch(channel.sessions, touch.occurred_at, policy.gap(touch.channel))
-    else:
-        runs.touch(channel.contacts.setdefault(touch.contact, []), touch.occurred_at, policy.horizon_ms)
 
 
 def _answer(cell: Cell, touch: Touch, answer: dict[str, Any], policy: JourneyPolicy) -> None:

@@ -69,9 +69,13 @@ def touches(columns: dict[str, list[Any]]) -> Iterator[Touch]:
     return starmap(Touch, zip(*simple, contacts, answers, amounts, strict=True))
 
 
-def _nested(columns: dict[str, list[Any]], field: str, inner: tuple[str, ...]) -> Iterator[dict[str, Any] | None]:
-    rows = zip(*(columns[f"{field}.{name}"] for name in inner), strict=True)
-    return (None if row[0] is None else dict(zip(inner, row, strict=True)) for row in rows)
+def _nested(columns: dict[str, list[Any]], field: str, inner: tuple[str, ...]) -> list[dict[str, Any] | None]:
+    parts = [(name, columns[f"{field}.{name}"]) for name in inner]
+    found: list[dict[str, Any] | None] = [None] * len(parts[0][1])
+    for place, first in enumerate(parts[0][1]):
+        if first is not None:  # which nearly none has
+            found[place] = {name: column[place] for name, column in parts}
+    return found
 
 
 class Changed(msgspec.Struct, frozen=True):

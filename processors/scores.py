@@ -64,11 +64,12 @@ class Scale(msgspec.Struct, frozen=True, array_like=True):
         """One text for a dictionary."""
         return f"{self.metric}|{self.low}|{self.high}|{self.direction}"
 
-    @classmethod
-    def of_key(cls, key: str) -> "Scale":
+    @staticmethod
+    @lru_cache(256)
+    def of_key(key: str) -> "Scale":
         """The scale of a key."""
         metric, low, high, direction = key.rsplit("|", 3)
-        return cls(metric, int(low), int(high), direction)
+        return Scale(metric, int(low), int(high), direction)
 
 
 # Scales on which a metric's own formula is defined; on any other the score is the mean, and is called that.

@@ -7,7 +7,7 @@ both accept and reject the same, with the same words. Other versions are read so
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -120,7 +120,7 @@ class ArrowDecoder(Decoder):
     def _read(self, values: Sequence[Value], places: Sequence[int], way: Way, into: tuple[list[Batch], Found]) -> None:
         """Read these, or narrow down where the trouble is and leave that to the reference."""
         batches, others = into
-        batch = _exact([(values[place] or b"")[HEAD_BYTES:] for place in places], way.schema)
+        batch = _exact([value[HEAD_BYTES:] for value in _at(values, places)], way.schema)
         if batch is not None:
             batches.append((places, self._as_ours(batch, way)))
         elif len(places) <= PART:
@@ -133,6 +133,12 @@ class ArrowDecoder(Decoder):
         absent, rows = way.absent, batch.num_rows
         columns = [pa.nulls(rows, self._types[name]) if name in absent else batch.column(name) for name in self._fields]
         return pa.RecordBatch.from_arrays(columns, names=self._fields)
+
+
+def _at(values: Sequence[Value], places: Sequence[int]) -> Iterable[bytes]:
+    """The values in places that all have one."""
+    found: Any = values[places.start : places.stop] if isinstance(places, range) else map(values.__getitem__, places)
+    return cast("Iterable[bytes]", found)
 
 
 def _types(schema: Schema) -> dict[str, Any]:

@@ -54,7 +54,7 @@ WRONG: tuple[Any, ...] = (
     {},
     {"x": None},
     {5: 5},
-    object(),
+    1j,
 )
 
 

@@ -26,6 +26,7 @@ CONNECT_TIMEOUT_S: Final = 3
 # Defaults differ between versions and have changed twice; sent as important, so that a server that does not know one refuses.
 INSERT_SETTINGS: Final = {
     "async_insert": 0,
+    "optimize_on_insert": 0,
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "max_partitions_per_insert_block": 1000,

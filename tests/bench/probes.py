@@ -70,12 +70,16 @@ def template(touchpoint: Touchpoint) -> Template:
     )
 
 
-def filled(start: bytes, made: Template, event_id: str, customer: str, at: int) -> bytes:
-    """A touchpoint on the wire; `start` is the wire's head, `at` its intended time in milliseconds since epoch."""
-    when = number(at)
-    times = b"".join((when, b"\0", b"\2", when))
+def around(start: bytes, made: Template, event_id: str, customer: str) -> tuple[bytes, bytes]:
+    """A touchpoint on the wire but for its times: what stands before and behind them; `start` is the wire's head."""
     names = b"".join((b"\2", text("customer"), text(customer), b"\0"))
-    return b"".join((start, text(event_id), made.kind, times, made.source, names, made.rest))
+    return b"".join((start, text(event_id), made.kind)), b"".join((made.source, names, made.rest))
+
+
+def times(at: int) -> bytes:
+    """The times of a touchpoint that was meant to be sent `at`, milliseconds since epoch."""
+    when = number(at)
+    return b"".join((when, b"\0", b"\2", when))
 
 
 def wire_head(schema_id: int) -> bytes:

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from random import Random
 from typing import Any, Final
@@ -42,8 +43,19 @@ class Order:
     hot: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A record but for its times; without `parts` it is a probe, whose id tells its time, too."""
+
+    address: tuple[str, int]
+    key: bytes
+    template: probes.Template
+    name: str
+    parts: tuple[bytes, bytes] | None
+
+
 class Maker:
-    """Makes the records of a run one after the other."""
+    """Makes the records of a run one after the other: as much as can be before it begins, lest that be measured, too."""
 
     def __init__(self, settings: Settings, order: Order) -> None:
         self._order = order
@@ -56,25 +68,33 @@ class Maker:
         self._head = probes.wire_head(FileRegistry().schema_id("touchpoint", ""))
         self._every = max(1, int(order.rate / probes.PROBES_PER_S))
 
-    def make(self, index: int, at: int) -> tuple[tuple[str, int], bytes, bytes]:
-        """Record number `index`, meant to be sent `at` (milliseconds since epoch): address, key, value."""
-        template = self._templates[index % len(self._templates)]
-        if index % self._every == 0:
+    def ready(self, index: int) -> Ready:
+        """Record number `index`."""
+        template, is_probe = self._templates[index % len(self._templates)], index % self._every == 0
+        if is_probe:
             name = f"probe-{index // self._every % probes.PROBE_PERSONS}"
-            event_id = probes.probe_id(self._order.run, at, index)
         else:
             is_hot = self._random.random() < self._order.hot
             name = HOT if is_hot else f"S{bisect.bisect_left(self._shares, self._random.random()):08d}"
-            event_id = f"load-{self._order.run}-{index:x}"
         key = self._cell("customer", name).encode()
-        value = probes.filled(self._head, template, event_id, name, at)
-        return (self._prefix + template.topic, partition_of(key, self._partitions)), key, value
+        address = (self._prefix + template.topic, partition_of(key, self._partitions))
+        event_id = f"load-{self._order.run}-{index:x}"
+        parts = None if is_probe else probes.around(self._head, template, event_id, name)
+        return Ready(address, key, template, name, parts)
+
+    def value(self, index: int, ready: Ready, at: int, times: bytes) -> bytes:
+        """What is sent of it, as meant to be sent `at` (milliseconds since epoch)."""
+        parts = ready.parts
+        if parts is None:
+            parts = probes.around(self._head, ready.template, probes.probe_id(self._order.run, at, index), ready.name)
+        return b"".join((parts[0], times, parts[1]))
 
 
 async def send(settings: Settings, order: Order) -> dict[str, Any]:
     """Send it all. Raises ProduceError."""
     maker = Maker(settings, order)
     total, behind = int(order.rate * order.seconds), 0.0
+    waiting = list(map(maker.ready, range(total)))
     async with Delivery(endpoints.kafka(settings), 60.0) as delivery:
         for name in topics.SOURCES:
             await delivery.partitions(settings.topic_prefix + name)
@@ -85,7 +105,8 @@ async def send(settings: Settings, order: Order) -> dict[str, Any]:
                 await asyncio.sleep(TICK_S)
                 continue
             for number in range(index, min(due, index + 1000)):
-                await delivery.add(*maker.make(number, int(1000 * (begin + number / order.rate))))
+                ready, at = waiting[number], int(1000 * (begin + number / order.rate))
+                await delivery.add(ready.address, ready.key, maker.value(number, ready, at, _times(at)))
             index = min(due, index + 1000)
             behind = max(behind, time.time() - begin - index / order.rate)
             await asyncio.sleep(0)
@@ -99,6 +120,9 @@ async def send(settings: Settings, order: Order) -> dict[str, Any]:
         "behind_s": round(behind, 3),
         "took_s": round(done - begin, 3),
     }
+
+
+_times = lru_cache(maxsize=1)(probes.times)
 
 
 if __name__ == "__main__":

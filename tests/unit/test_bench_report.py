@@ -55,8 +55,8 @@ def test_fast_records_are_touchpoints() -> None:
     start = probes.wire_head(registry.schema_id("touchpoint", ""))
     at = 1_767_225_600_123
     for touchpoint in touchpoints(Wanted(300)):
-        made = probes.template(touchpoint)
-        record = Decoder("touchpoint", registry).decode(probes.filled(start, made, "event", "S1", at))
+        before, after = probes.around(start, probes.template(touchpoint), "event", "S1")
+        record = Decoder("touchpoint", registry).decode(before + probes.times(at) + after)
         assert isinstance(record, dict)
         assert (record["event_id"], record["occurred_at"], record["received_at"]) == ("event", at, at)
         assert record["identifiers"] == [{"namespace": "customer", "value": "S1"}]

@@ -34,7 +34,7 @@ HIGHEST_RATE: Final = 64_000.0
 MOST_BEHIND_S: Final = 1.0
 # A burst before anything is measured: classes loaded, tables with parts, lanes open.
 HOT_SHARE: Final = 0.3
-WARM_UP: Final = (500.0, 5.0)
+WARM_UP: Final = (2000.0, 10.0)
 SEEN_SQL: Final = (
     "SELECT event_id FROM touchpoints WHERE cell IN %(cells)s"
     " AND occurred_at >= fromUnixTimestamp64Milli(%(since)s) AND startsWith(event_id, %(run)s)"

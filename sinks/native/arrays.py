@@ -19,11 +19,17 @@ _USUAL_LENGTHS: Final = 1 << 14
 
 
 def column(kind: Kind, values: Any) -> list[bytes]:
-    """The values of a column. Raises ValueError for those that are not of this kind."""
+    """The values of a column. Raises TypeError for those that are not of this kind."""
     try:
         return _data(kind, values)
-    except (pa.ArrowException, AttributeError, TypeError) as error:
-        raise ValueError(f"{values.type} is not what this column takes") from error
+    except (pa.ArrowException, AttributeError) as error:
+        raise TypeError(f"{values.type} is not what this column takes") from error
+
+
+def listed(values: Any) -> list[Any]:
+    """The values as a list; a map as a dictionary."""
+    found: list[Any] = values.to_pylist()
+    return [dict(pairs) for pairs in found] if pa.types.is_map(values.type) else found
 
 
 def _data(kind: Kind, values: Any) -> list[bytes]:
@@ -47,13 +53,13 @@ def _data(kind: Kind, values: Any) -> list[bytes]:
 
 def _complete(values: Any) -> Any:
     if values.null_count:
-        raise ValueError("null in a column that has none")
+        raise TypeError("null in a column that has none")
     return values
 
 
 def _numbers(values: Any, arrow: str) -> bytes:
     if pa.types.is_floating(values.type) != (arrow == "float64") or pa.types.is_string(values.type):
-        raise ValueError(f"{values.type} where {arrow} is needed")
+        raise TypeError(f"{values.type} where {arrow} is needed")
     values = values.cast(arrow)
     width: int = values.type.bit_width // 8
     found: bytes = values.buffers()[1].slice(values.offset * width, len(values) * width).to_pybytes()

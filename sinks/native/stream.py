@@ -12,7 +12,7 @@ from clickhouse_driver.varint import write_varint
 from clickhouse_driver.writer import write_binary_str, write_binary_uint8
 
 from sinks.native import lists
-from sinks.native.kinds import kind_of
+from sinks.native.kinds import Kind, kind_of
 
 
 def send(connection: Any, columns: Sequence[tuple[str, str]], data: Sequence[Any]) -> int:
@@ -44,16 +44,24 @@ def send(connection: Any, columns: Sequence[tuple[str, str]], data: Sequence[Any
 
 def _write(column: tuple[Any, str, str], values: Any, out: Any) -> None:
     kind = kind_of(column[2])
+    if isinstance(values, list):
+        _write_list(column, kind, values, out)
+        return
+    from sinks.native import arrays  # there are none where Arrow is not installed
+
     if kind is None:
-        write_column(*column, values if isinstance(values, list) else values.to_pylist(), out)
+        write_column(*column, arrays.listed(values), out)
         return
     out.write(lists.prefix(kind))
-    if not isinstance(values, list):
-        from sinks.native import arrays
+    for part in arrays.column(kind, values):
+        out.write(part)
 
-        for part in arrays.column(kind, values):
-            out.write(part)
+
+def _write_list(column: tuple[Any, str, str], kind: Kind | None, values: list[Any], out: Any) -> None:
+    if kind is None:
+        write_column(*column, values, out)
         return
+    out.write(lists.prefix(kind))
     try:
         lists.write(kind, values, out)
     except struct.error:

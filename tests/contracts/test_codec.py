@@ -11,6 +11,7 @@ from pipeline.codec import HEAD_BYTES, Codec, Decoder, head
 from pipeline.codec.strict import MOST_DEPTH
 from pipeline.events import Reason, Rejection
 from schemas.registry import Schema, SchemaUnusable, catalogue_of_files, load
+from sinks.native.arrays import listed
 from tests.harness.codecs import CODECS, RECORDS, Registered, codec, records_of, under, written
 from tests.harness.touchpoints import REGISTRY, Record, answer, touchpoint, wire
 
@@ -133,6 +134,37 @@ def test_columns_are_the_records(each: Codec, name: str) -> None:
         field, _, inner = path.partition(".")
         assert repr(column) == repr([_inner(record[field], inner) for record in records]), path
     assert {path.partition(".")[0] for path in columns.by_name} == set(records[0])
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_arrays_are_columns(each: Codec, name: str, spoilt: bool) -> None:
+    """Whatever a codec has them as, also with one among them that cannot be read."""
+    records = records_of(load(name)) * 3
+    values: list[bytes | None] = [*each.encoder(name, REGISTRY, "").encode_all(records), *([b"junk"] if spoilt else [])]
+    decoder = each.decoder(name, REGISTRY)
+    columns, found = decoder.decode_columns(values), decoder.decode_arrays(values)
+    assert found.rejected == columns.rejected
+    assert repr({path: as_list(column) for path, column in found.by_name.items()}) == repr(columns.by_name)
+
+
+@pytest.mark.parametrize("more", [b"", b"\2\2a\2y"])
+def test_of_a_key_that_comes_twice_the_last_counts(each: Codec, more: bytes) -> None:
+    """In columns as in records."""
+    plain = wire(touchpoint(attributes={"a": "x"}))
+    block = b"\2\2a\2x"
+    assert plain.count(block) == 1
+    values = [plain.replace(block, block + more)] * MANY
+    decoder = each.decoder("touchpoint", REGISTRY)
+    expected = decoder.decode(values[0])
+    assert isinstance(expected, dict)
+    assert expected["attributes"] == ({"a": "y"} if more else {"a": "x"})
+    assert as_list(decoder.decode_arrays(values).by_name["attributes"]) == [expected["attributes"]] * MANY
+
+
+def as_list(column: Any) -> list[Any]:
+    """A column that may be an array."""
+    return column if isinstance(column, list) else listed(column)
 
 
 def _inner(value: Any, name: str) -> Any:

@@ -16,7 +16,7 @@ from sinks.native import arrays, lists
 from sinks.native.kinds import kind_of
 from sinks.reader import Reader
 from sinks.rows import TABLES
-from tests.harness.native import Out, declared, of_driver, values_of
+from tests.harness.native import Out, declared, of_driver
 from tests.harness.touchpoints import REGISTRY, any_record, encoder
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(("", "a", "é", "x" * 127, "x" * 128))
@@ -145,7 +145,7 @@ def test_an_array_of_another_type_is_refused(kind: str, values: list[Any]) -> No
     """Nothing is cut, rounded or read out of texts on the way: where something is written, the driver writes the same."""
     try:
         written = of_array(kind, pa.array(values))
-    except ValueError:
+    except TypeError:
         return
     assert written == of_driver(kind, values)
 
@@ -166,4 +166,4 @@ def test_tables_are_written_the_same_with_every_codec(topic: str, data: st.DataO
         kind = declared()[table.name][name]
         written = of_list(kind, column) if isinstance(column, list) else of_array(kind, column)
         assert written == of_driver(kind, values), name
-        assert values_of(column) == values
+        assert (column if isinstance(column, list) else arrays.listed(column)) == values

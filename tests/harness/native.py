@@ -4,7 +4,6 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
-import pyarrow as pa
 from clickhouse_driver import Client
 from clickhouse_driver.bufferedwriter import BufferedSocketWriter
 from clickhouse_driver.columns.service import write_column
@@ -61,9 +60,3 @@ def declared() -> dict[str, dict[str, str]]:
     ):
         found[name][column] = kind
     return found
-
-
-def values_of(column: Any) -> list[Any]:
-    """The values of a column, a list or an array of Arrow."""
-    values: list[Any] = column if isinstance(column, list) else column.to_pylist()
-    return values if isinstance(column, list) or not pa.types.is_map(column.type) else [dict(one) for one in values]

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 
 from pipeline.codec import codec_named
 from pipeline.codec.arrow import FEW
+from sinks.native.arrays import listed
 from sinks.reader import Reader, RecordUnreadable
 from sinks.rows import TABLES, Where
-from tests.harness.native import values_of
 from tests.harness.touchpoints import REGISTRY, any_record, encoder
 
 PREFIX = "cx."
@@ -36,7 +36,9 @@ def test_columns_are_rows(topic: str, reader: Reader, data: st.DataObject) -> No
     records = [lying(topic, n, value) for n, value in enumerate(values)]
     rows = [row for r in records for row in table.rows(reader.content(r), Where(r.topic, r.partition, r.offset))]
     columns = reader.columns(records)
-    assert [values_of(column) for column in columns] == [list(column) for column in zip(*rows, strict=True)]
+    assert [column if isinstance(column, list) else listed(column) for column in columns] == [
+        list(column) for column in zip(*rows, strict=True)
+    ]
     assert not rows or len(columns) == len(table.columns)
 
 

@@ -6,19 +6,17 @@ import json
 import logging
 import os
 import re
-import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any, Final
 
 from deploy.embedded.files import write_atomically
+from deploy.embedded.stopping import Stopping, stopped_by_signals
 from pipeline import endpoints, ready, targets, topics_admin
 from pipeline.child import Child
 from pipeline.config import Settings
@@ -73,7 +71,7 @@ class Supervisor:
         self._files = Files(settings.home.absolute())
         self._files.lock.parent.mkdir(parents=True, exist_ok=True)
         self._echo = echo
-        self._stop = threading.Event()
+        self._stop = Stopping()
         self._log = _merged_log(self._files.log)
         servers = [] if settings.kafka_bootstrap else ["kafka"]
         servers += [] if settings.clickhouse_address else ["clickhouse"]
@@ -87,8 +85,7 @@ class Supervisor:
 
         Raises AlreadyRunning, StartFailed.
         """
-        with self._lock():
-            before = {number: signal.signal(number, self._heard) for number in (signal.SIGTERM, signal.SIGINT)}
+        with self._lock(), stopped_by_signals(self._stop):
             try:
                 if self._start():
                     on_ready(endpoints.known(self._settings))
@@ -96,14 +93,9 @@ class Supervisor:
                     self._tick()
             finally:
                 self._stop_all()
-                for number, handler in before.items():
-                    signal.signal(number, handler)
 
     def stop(self) -> None:
         """Make `run` stop everything and return."""
-        self._stop.set()
-
-    def _heard(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
 
     def _child(self, name: str) -> Child:

@@ -6,16 +6,14 @@
 import argparse
 import errno
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Self
 
 from deploy.embedded.java import find_java
@@ -27,6 +25,7 @@ from deploy.embedded.kafka_probe import answers
 from deploy.embedded.kafka_process import HomeLock, end, end_leftover, home_mark, launch, write_pid
 from deploy.embedded.kafka_reasons import explain, killed, no_space, not_writable
 from deploy.embedded.ports import HOST, Ports, is_free, pick, recall, remember
+from deploy.embedded.stopping import Stopping, stopped_by_signals
 
 __all__ = ["EmbeddedKafka", "EmbeddedKafkaError", "KafkaOptions", "ensure_jars", "serve"]
 
@@ -198,7 +197,7 @@ def serve(options: KafkaOptions, ready: Callable[[str], None], progress: Progres
     `ready` gets the address once clients may connect. Raises EmbeddedKafkaError when Kafka does not start or ends by
     itself.
     """
-    with _stop_signals() as stop:
+    with stopped_by_signals(Stopping()) as stop:
         kafka = EmbeddedKafka(options, progress, stop.is_set)
         try:
             with kafka:
@@ -208,21 +207,6 @@ def serve(options: KafkaOptions, ready: Callable[[str], None], progress: Progres
                         raise kafka.failure()
         except StartCancelledError:
             return
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    stop = threading.Event()
-
-    def heard(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, heard) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

@@ -2,13 +2,15 @@
 
 import logging
 import os
-import signal
 import threading
+import time
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from deploy.embedded.stopping import Stopping, stopped_by_signals
 from pipeline import crash, endpoints, logs, ready
 from pipeline.cli.output import EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE, fail, settings
 from pipeline.config import Settings
@@ -104,16 +106,7 @@ def _sink(chosen: Settings) -> None:
 
     without_pandas()
     collect_garbage_rarely()
-    database, stopping = ClickHouse(chosen), threading.Event()
-
-    def stop(*_: object) -> None:
-        stopping.set()
-        patience = threading.Timer(SINK_PATIENCE_S, database.hang_up)
-        patience.daemon = True
-        patience.start()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    database = ClickHouse(chosen)
     names = SinkNames(
         endpoints.kafka(chosen),
         f"{chosen.topic_prefix}sink",
@@ -125,7 +118,8 @@ def _sink(chosen: Settings) -> None:
     tolerance = Tolerance(chosen.sink_refused_share, chosen.sink_refused_rows)
     reader = Reader(chosen.topic_prefix, registry_of(chosen), codec_of(chosen))
     try:
-        with telemetry("sink", chosen) as own:
+        with stopped_by_signals(Stopping()) as stopping, telemetry("sink", chosen) as own:
+            threading.Thread(target=_lose_patience, args=(stopping, database.hang_up), daemon=True).start()
             sink = Sink(names, database, reader, limits, tolerance)
             sink.meter = own.meter
             with own.watching(names.bootstrap, names.group, sink.assigned):
@@ -139,6 +133,13 @@ def _sink(chosen: Settings) -> None:
         fail(f"TOUCHSTREAM_SESSION_TIMEOUT_S={chosen.session_timeout_s:g} is not allowed by Kafka's {least}", EX_CONFIG)
     except KafkaError as error:
         fail(f"sink: Kafka at {names.bootstrap}: {error}", EX_UNAVAILABLE)
+
+
+def _lose_patience(stopping: Stopping, hang_up: Callable[[], None]) -> None:
+    """A ClickHouse that is silent must not hold up the end."""
+    stopping.wait()
+    time.sleep(SINK_PATIENCE_S)
+    hang_up()
 
 
 def _probe(chosen: Settings) -> None:

@@ -1,14 +1,12 @@
 """Touchpoints to an intake at a pace, as a simulation sends them; the counterpart of `pipeline.produce` over HTTP."""
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
 
+from deploy.embedded.stopping import Stopping, stopped_by_signals
 from pipeline.client.touchpoints import Touchpoints
 from pipeline.events import Touchpoint
 from pipeline.produce import Pace, ProducedCounts, Raw
@@ -30,7 +28,8 @@ def produce_over_http(
     Raises IntakeRefused, NotDelivered, BufferFull, NotATouchpoint.
     """
     sent, behind = 0, 0.0
-    with _signals() as (stop, caught), touchpoints:
+    caught: list[int] = []
+    with stopped_by_signals(Stopping(), caught) as stop, touchpoints:
         began = time.monotonic()
         for index, item in enumerate(items):
             due = pace(index, item)
@@ -56,20 +55,3 @@ def _event(item: Touchpoint | Raw) -> dict[str, Any]:
         raise NotATouchpoint("a record of bytes cannot be sent over HTTP")
     whole: dict[str, Any] = msgspec.to_builtins(item)
     return {name: value for name, value in whole.items() if value is not None and name not in LEFT_OUT}
-
-
-@contextmanager
-def _signals() -> Iterator[tuple[threading.Event, list[int]]]:
-    """Note the first SIGINT or SIGTERM."""
-    stop, caught = threading.Event(), list[int]()
-
-    def catch(number: int, _frame: object) -> None:
-        caught.append(number)
-        stop.set()
-
-    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop, caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -116,7 +116,8 @@ class Settings(BaseSettings):
     sink_linger_ms: int = Field(
         300,
         ge=0,
-        description="Shortest time between two inserts into a table that are not full; the first comes at once.",
+        description="Shortest time between two inserts of touchpoints that are not full, three times that for what follows; "
+        "the first comes at once.",
     )
 
     metrics_host: str = Field("127.0.0.1", description="Address that the processes offer their metrics on.")

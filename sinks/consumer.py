@@ -183,9 +183,10 @@ class Sink:
             self._back_off(now, trouble)
 
     def _plan(self, now: float, limits: Limits) -> None:
-        for pending in self._pending.values():
+        for (topic, _), pending in self._pending.items():
             if pending.progress.free:
-                due = pending.due(now, limits)
+                linger_ms = limits.linger_ms * self._reader.table(topic).lingers
+                due = pending.due(now, replace(limits, linger_ms=linger_ms))
                 if due:
                     pending.heard(Due(due))
                     pending.planned_at = now

@@ -13,6 +13,7 @@ Record = dict[str, Any]
 Row = tuple[Any, ...]
 # Part of every deduplication token: another version of this code may make other rows of the same records.
 ROWS_VERSION: Final = 3
+FOLLOWING: Final = 3
 INT32_MAX: Final = 2**31 - 1
 INT64_MAX: Final = 2**63 - 1
 _NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
@@ -32,6 +33,8 @@ class Table:
 
     Where the columns are fields of the record, `fields` names them as a codec does that reads whole columns. Those within `each`
     are in a list in the record, and there is a row for each of its items.
+
+    Its inserts lie `lingers` times as far apart as those of touchpoints: what follows from these is told again and again.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Table:
     rows: Callable[[Record, Where], Iterable[Row]]
     fields: tuple[str, ...] = ()
     each: str = ""
+    lingers: int = 1
 
     @property
     def arrived_at(self) -> int | None:
@@ -235,8 +239,8 @@ TABLES: Final[dict[str, Table]] = {
             *(f"{part}.{name}" for part, names in _TOUCHPOINT_PARTS for name in names),
         ),
     ),
-    "sessions.v1": Table("sessions", (*_SESSION, *WHERE), "session", _flat(_SESSION), _SESSION),
-    "journeys.v1": Table("journeys", (*_JOURNEY, *WHERE), "journey", _flat(_JOURNEY), _JOURNEY),
+    "sessions.v1": Table("sessions", (*_SESSION, *WHERE), "session", _flat(_SESSION), _SESSION, lingers=FOLLOWING),
+    "journeys.v1": Table("journeys", (*_JOURNEY, *WHERE), "journey", _flat(_JOURNEY), _JOURNEY, lingers=FOLLOWING),
     "scores.v1": Table(
         "scores",
         (*_SCORE, *_WINDOW, *WHERE),
@@ -244,6 +248,7 @@ TABLES: Final[dict[str, Table]] = {
         _score,
         (*_SCORE, *(f"windows.{name}" for name in _WINDOW)),
         "windows",
+        FOLLOWING,
     ),
     "customers.v1": Table(
         "customers",
@@ -251,6 +256,7 @@ TABLES: Final[dict[str, Table]] = {
         "customer_view",
         _customer,
         (*_CUSTOMER, *(f"amounts.{n}" for n in _TOTAL), *(f"answers.{n}" for n in _LATEST)),
+        lingers=FOLLOWING,
     ),
     "rejected.v1": Table("rejected", (*_REJECTED, *WHERE), None, _rejected),
 }

@@ -1,13 +1,12 @@
 """From the records of a partition to the rows of its table."""
 
-from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
 from pipeline.codec import Codec
 from pipeline.events import Rejection
 from schemas.registry import Registry
-from sinks.rows import TABLES, Record, Row, Table, Where, rejected_record
+from sinks.rows import TABLES, Record, Table, Where, rejected_record
 
 
 class RecordUnreadable(Exception):
@@ -50,7 +49,11 @@ class Reader:
         topic = records[0].topic
         table = self._tables[topic]
         if table.record is None:
-            return [list(column) for column in zip(*self._rows(table, records), strict=True)]
+            places = [Where(record.topic, record.partition, record.offset) for record in records]
+            rows = [
+                row for record, at in zip(records, places, strict=True) for row in table.rows(self.content(record), at)
+            ]
+            return [list(column) for column in zip(*rows, strict=True)]
         found = self._decoders[table.record].decode_arrays([record.value for record in records])
         for place, why in found.rejected:
             raise RecordUnreadable(f"{topic}-{records[place].partition}@{records[place].offset}: {why.reason}")
@@ -59,24 +62,8 @@ class Reader:
         if table.each:
             within = [name.startswith(f"{table.each}.") for name in table.fields]
             columns = _each(columns, [*within, False, False])
-        rows = len(columns[0])
-        return [*columns[:-2], [topic] * rows, *columns[-2:]] if rows else []
-
-    def _rows(self, table: Table, records: list[Any]) -> list[Row]:
-        rows: list[Row] = []
-        for record, content in zip(records, self._contents(table, records), strict=True):
-            rows.extend(table.rows(content, Where(record.topic, record.partition, record.offset)))
-        return rows
-
-    def _contents(self, table: Table, records: list[Any]) -> Iterable[Record]:
-        if table.record is None:
-            yield from map(self.content, records)
-            return
-        found = self._decoders[table.record].decode_all([record.value for record in records])
-        for record, content in zip(records, found, strict=True):
-            if isinstance(content, Rejection):
-                raise RecordUnreadable(f"{record.topic}-{record.partition}@{record.offset}: {content.reason}")
-            yield content
+        count = len(columns[0])
+        return [*columns[:-2], [topic] * count, *columns[-2:]] if count else []
 
 
 def oldest_of(times: Any) -> int:

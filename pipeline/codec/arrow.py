@@ -59,7 +59,9 @@ class ArrowDecoder(Decoder):
 
     def decode_columns(self, values: Sequence[Value]) -> Columns:
         """See Decoder."""
-        batches, others = self._batches(values)
+        return self._columns(*self._batches(values))
+
+    def _columns(self, batches: list[Batch], others: Found) -> Columns:
         rejected = [(place, one) for place, one in sorted(others.items()) if isinstance(one, Rejection)]
         if len(rejected) < len(others) or not batches:
             found = dict(others)
@@ -80,10 +82,10 @@ class ArrowDecoder(Decoder):
         """See Decoder."""
         batches, others = self._batches(values)
         if others or not batches:
-            return self.decode_columns(values)
+            return self._columns(batches, others)
         batch = pa.concat_batches(_in_order(batches))
         if any(map(_repeats, batch.columns)):
-            return self.decode_columns(values)
+            return self._columns(batches, others)
         arrays: dict[str, Any] = {}
         for part in self._parts:
             arrays.update(zip(part.names, _flat(batch.column(part.field), part), strict=True))
@@ -91,7 +93,7 @@ class ArrowDecoder(Decoder):
 
     def _records(self, batch: Any) -> list[Any]:
         names = self._fields
-        columns = [_values(batch.column(name)) for name in names]
+        columns = [listed(batch.column(name)) for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def _batches(self, values: Sequence[Value]) -> tuple[list[Batch], Found]:
@@ -180,14 +182,15 @@ def _exact(bodies: list[bytes], schema: str) -> Any:
     return batch if written.equals(pa.array(bodies, pa.binary())) else None
 
 
-def _values(column: Any) -> Column:
+def listed(column: Any) -> Column:
+    """The values of an array of Arrow as a list; a map as a dictionary."""
     values: Column = column.to_pylist()
     # What pyarrow itself makes into dictionaries it makes ten times slower.
     return [dict(pairs) for pairs in values] if pa.types.is_map(column.type) else values
 
 
 def _spread(column: Any, part: Part) -> list[Column]:
-    return [_values(column) for column in _flat(column, part)]
+    return [listed(column) for column in _flat(column, part)]
 
 
 def _flat(column: Any, part: Part) -> list[Any]:

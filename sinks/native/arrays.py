@@ -26,12 +26,6 @@ def column(kind: Kind, values: Any) -> list[bytes]:
         raise TypeError(f"{values.type} is not what this column takes") from error
 
 
-def listed(values: Any) -> list[Any]:
-    """The values as a list; a map as a dictionary."""
-    found: list[Any] = values.to_pylist()
-    return [dict(pairs) for pairs in found] if pa.types.is_map(values.type) else found
-
-
 def _data(kind: Kind, values: Any) -> list[bytes]:
     match kind:
         case Number(arrow):

@@ -47,10 +47,11 @@ def _write(column: tuple[Any, str, str], values: Any, out: Any) -> None:
     if isinstance(values, list):
         _write_list(column, kind, values, out)
         return
-    from sinks.native import arrays  # there are none where Arrow is not installed
+    from pipeline.codec.arrow import listed  # there are no arrays where Arrow is not installed
+    from sinks.native import arrays
 
     if kind is None:
-        write_column(*column, arrays.listed(values), out)
+        write_column(*column, listed(values), out)
         return
     out.write(lists.prefix(kind))
     for part in arrays.column(kind, values):

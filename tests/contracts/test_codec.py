@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pipeline.codec import HEAD_BYTES, Codec, Decoder, head
+from pipeline.codec.arrow import listed
 from pipeline.codec.strict import MOST_DEPTH
 from pipeline.events import Reason, Rejection
 from schemas.registry import Schema, SchemaUnusable, catalogue_of_files, load
-from sinks.native.arrays import listed
 from tests.harness.codecs import CODECS, RECORDS, Registered, codec, records_of, under, written
 from tests.harness.touchpoints import REGISTRY, Record, answer, touchpoint, wire
 

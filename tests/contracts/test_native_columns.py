@@ -11,7 +11,7 @@ from clickhouse_driver.errors import TypeMismatchError
 from hypothesis import given, settings
 
 from pipeline.codec import codec_named
-from pipeline.codec.arrow import FEW
+from pipeline.codec.arrow import FEW, listed
 from sinks.native import arrays, lists
 from sinks.native.kinds import kind_of
 from sinks.reader import Reader
@@ -166,4 +166,4 @@ def test_tables_are_written_the_same_with_every_codec(topic: str, data: st.DataO
         kind = declared()[table.name][name]
         written = of_list(kind, column) if isinstance(column, list) else of_array(kind, column)
         assert written == of_driver(kind, values), name
-        assert (column if isinstance(column, list) else arrays.listed(column)) == values
+        assert (column if isinstance(column, list) else listed(column)) == values

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from pipeline.codec import codec_named
-from pipeline.codec.arrow import FEW
-from sinks.native.arrays import listed
+from pipeline.codec.arrow import FEW, listed
 from sinks.reader import Reader, RecordUnreadable
 from sinks.rows import TABLES, Where
 from tests.harness.touchpoints import REGISTRY, any_record, encoder

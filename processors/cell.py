@@ -114,14 +114,22 @@ def forget(cell: Cell, policy: JourneyPolicy) -> None:
 
     A run is kept a gap longer than its horizon: a touchpoint at the horizon's edge can still join it.
     """
-    runs.forget(cell.journeys, cell.last - policy.journey_horizon_ms - policy.journey_gap_ms)
+    edge = cell.last - policy.journey_horizon_ms - policy.journey_gap_ms
+    if cell.journeys and cell.journeys[0].end < edge:
+        runs.forget(cell.journeys, edge)
     for name, channel in cell.channels.items():
         edge = channel.newest - policy.horizon_ms
-        runs.forget(channel.sessions, edge - policy.gap(name))
-        for contact in list(channel.contacts):
-            runs.forget(channel.contacts[contact], edge - policy.horizon_ms)
-            if not channel.contacts[contact]:
-                del channel.contacts[contact]
+        if channel.sessions and channel.sessions[0].end < edge:
+            runs.forget(channel.sessions, edge - policy.gap(name))
+        if channel.contacts:
+            _forget_contacts(channel.contacts, edge - policy.horizon_ms)
+
+
+def _forget_contacts(contacts: dict[str, list[Run]], before: int) -> None:
+    for contact in [name for name, held in contacts.items() if not held or held[0].end < before]:
+        runs.forget(contacts[contact], before)
+        if not contacts[contact]:
+            del contacts[contact]
 
 
 def union(cells: list[Cell], policy: JourneyPolicy) -> Cell:

@@ -187,7 +187,8 @@ class JourneyFold:
         for person, news in decoded.by_person.items():
             key = person.encode()
             for kind, records in self._folded(person, key, news, rejected).items():
-                by_kind[kind] += [(key, record) for record in records]
+                for record in records:
+                    by_kind[kind].append((key, record))
         handled = sum(map(len, decoded.by_person.values())) + len(decoded.rejected)
         refuse_poison(len(rejected), handled)
         self.counts["folded"] += handled - len(rejected)

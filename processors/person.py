@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from processors import scores
-from processors.cell import Cell, Latest
+from processors.cell import Cell, Latest, Total
 from processors.policies import JourneyPolicy
 from processors.runs import Run
 from processors.scores import Scale
@@ -64,7 +64,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Reading:
-    """What can change or be retracted of a person, at one moment. Two of them tell what a batch of touchpoints has changed.
+    """What can change or be retracted of a person, at one moment; later the person is compared with it.
 
     Of the sessions only those in `at` are read, because touchpoints change none elsewhere; where that is None, all of them.
     """
@@ -77,42 +77,58 @@ class Reading:
         self.journeys: Spans = {}
         self.answers: dict[str, int] = {}
         if person is not None:
-            self.sessions = {place: _spans(sessions(person, place)) for place in (places(person) if at is None else at)}
-            self.journeys = _spans(person.journeys)
-            self.answers = {key: held.count for key, held in person.answers.items()}
-
-
-def _spans(runs: list[Run]) -> Spans:
-    return {run.start: (run.end, run.touchpoints) for run in runs}
+            for place in places(person) if at is None else at:
+                self.sessions[place] = {run.start: (run.end, run.touchpoints) for run in sessions(person, place)}
+            self.journeys = {run.start: (run.end, run.touchpoints) for run in person.journeys}
+            if person.answers:
+                self.answers = {key: held.count for key, held in person.answers.items()}
 
 
 def outputs(told: Told, person: Cell, before: Reading, policy: JourneyPolicy) -> Outputs:
     """The records that say what changed since `before`, by kind; retractions come ahead of what replaces them.
 
-    Nothing may have been forgotten between the two readings.
+    Nothing may have been forgotten since then.
     """
-    after = Reading(person, before.at)
     return {
-        "session": list(_session_changes(told, before, after)),
-        "journey": list(_journey_changes(told, person, before, after)),
-        "score": [
-            score(told, Scale.of_key(key), person, policy)
-            for key, count in after.answers.items()
-            if before.answers.get(key) != count
-        ],
+        "session": _session_changes(told, person, before),
+        "journey": _journey_changes(told, person, before),
+        "score": _score_changes(told, person, before, policy) if person.answers else [],
         "customer_view": [customer_view(told, person)],
     }
 
 
-def _session_changes(told: Told, before: Reading, after: Reading) -> Iterator[Record]:
-    for place, now in after.sessions.items():
-        was = before.sessions.get(place, {})
-        for start, span in was.items():
-            if start not in now:
-                yield session(told, place, start, span, retracted=True)
-        for start, span in now.items():
-            if was.get(start) != span:
-                yield session(told, place, start, span)
+def _session_changes(told: Told, person: Cell, before: Reading) -> list[Record]:
+    found: list[Record] = []
+    for place in places(person) if before.at is None else before.at:
+        was = before.sessions.get(place) or {}
+        gone, changed = _compared(was, sessions(person, place))
+        for start in gone:
+            found.append(session(told, place, start, was[start], retracted=True))
+        for run in changed:
+            found.append(session(told, place, run.start, (run.end, run.touchpoints)))
+    return found
+
+
+def _compared(was: Spans, now: list[Run]) -> tuple[list[int], list[Run]]:
+    """The starts of runs that are no more, and the runs that are new or not what they were."""
+    changed, known = [], 0
+    for run in now:
+        span = was.get(run.start)
+        if span is not None:
+            known += 1
+            if span == (run.end, run.touchpoints):
+                continue
+        changed.append(run)
+    gone = [] if known == len(was) else sorted(was.keys() - {run.start for run in now})
+    return gone, changed
+
+
+def _score_changes(told: Told, person: Cell, before: Reading, policy: JourneyPolicy) -> list[Record]:
+    return [
+        score(told, Scale.of_key(key), person, policy)
+        for key, held in person.answers.items()
+        if before.answers.get(key) != held.count
+    ]
 
 
 def session(told: Told, place: Place, start: int, span: tuple[int, int], *, retracted: bool = False) -> Record:
@@ -134,13 +150,11 @@ def session(told: Told, place: Place, start: int, span: tuple[int, int], *, retr
     }
 
 
-def _journey_changes(told: Told, person: Cell, before: Reading, after: Reading) -> Iterator[Record]:
-    for start, (end, _) in before.journeys.items():
-        if start not in after.journeys:
-            yield journey(told, Run(start, end, 0), retracted=True)
-    for run in person.journeys:
-        if before.journeys.get(run.start) != after.journeys[run.start]:
-            yield journey(told, run)
+def _journey_changes(told: Told, person: Cell, before: Reading) -> list[Record]:
+    was = before.journeys
+    gone, changed = _compared(was, person.journeys)
+    found = [journey(told, run) for run in changed]
+    return [journey(told, Run(start, was[start][0], 0), retracted=True) for start in gone] + found if gone else found
 
 
 def journey(told: Told, run: Run, *, retracted: bool = False) -> Record:
@@ -156,7 +170,7 @@ def journey(told: Told, run: Run, *, retracted: bool = False) -> Record:
         "ended_at": run.end,
         "touchpoints": run.touchpoints,
         "channels": {channel: parts[channel].touchpoints for channel in sorted(parts)},
-        "path": [channel for _, channel in sorted([(part.first, channel) for channel, part in parts.items()])],
+        "path": list(parts) if len(parts) < 2 else sorted(parts, key=lambda channel: (parts[channel].first, channel)),
     }
 
 
@@ -190,7 +204,8 @@ def _window(scale: Scale, window: str, tally: scores.Tally) -> Record:
 
 def customer_view(told: Told, person: Cell) -> Record:
     """Everything now known of the person, as a record of its topic."""
-    channels = {channel: person.channels[channel].touchpoints for channel in sorted(person.channels)}
+    held = person.channels
+    channels = {channel: held[channel].touchpoints for channel in sorted(held)}
     return {
         "person": told.person,
         "version": told.version,
@@ -201,9 +216,13 @@ def customer_view(told: Told, person: Cell) -> Record:
         "last_seen_at": person.last,
         "touchpoints": sum(channels.values()),
         "channels": channels,
-        "amounts": [{"currency": c, **msgspec.structs.asdict(person.amounts[c])} for c in sorted(person.amounts)],
+        "amounts": [_amount(currency, person.amounts[currency]) for currency in sorted(person.amounts)],
         "answers": [_latest(Scale.of_key(key), person.latest[key]) for key in sorted(person.latest)],
     }
+
+
+def _amount(currency: str, total: Total) -> Record:
+    return {"currency": currency, "minor_units": total.minor_units, "payments": total.payments}
 
 
 def _latest(scale: Scale, latest: Latest) -> Record:

@@ -82,5 +82,4 @@ def union(lists: list[list[Run]], gap_ms: int) -> list[Run]:
 
 def forget(runs: list[Run], before: int) -> None:
     """Drop the runs that ended before a time, in place."""
-    if runs and runs[0].end < before:
-        del runs[: bisect_left(runs, before, key=attrgetter("end"))]
+    del runs[: bisect_left(runs, before, key=attrgetter("end"))]

@@ -276,9 +276,10 @@ class Store:
     def _hold(self, key: bytes, value: bytes | None) -> None:
         """Last in line to be forgotten."""
         if key in self._held:
-            self._held_bytes -= _size(key, self._held.pop(key))
+            self._held_bytes += len(value or b"") - len(self._held.pop(key) or b"")
+        else:
+            self._held_bytes += _size(key, value)
         self._held[key] = value
-        self._held_bytes += _size(key, value)
 
     def _settle(self, saved: Changes) -> None:
         """What is gone for good need not be remembered as gone."""

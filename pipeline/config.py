@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     )
     batch_records: int = Field(20_000, ge=1, le=100_000, description="Most records of one partition in one batch.")
     transaction_interval_ms: int = Field(
-        300,
+        200,
         ge=0,
         le=5000,
         description="Shortest time between the beginnings of two transactions of one partition that are not full.",

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from pipeline.producer import abandon, connect, idempotent
 
 _BATCH_BYTES: Final = 256 * 1024
-_LINGER_S: Final = 0.02
+LINGER_S: Final = 0.02
 Address = tuple[str, int]
 """A topic's full name and a partition."""
 
@@ -24,14 +24,17 @@ class ProduceError(ConnectionError):
 class Delivery:
     """Sends records idempotently, acknowledged by all replicas. An async context manager.
 
+    A record waits up to `linger_s` seconds for others of its partition: each batch costs the broker and every reader the same.
+
     Leaving it normally flushes and raises ProduceError when something stayed unacknowledged; leaving it by an exception
     does not wait. After the first ProduceError every further call raises the same. Entering raises ProduceError when no
     broker answers for `timeout_s` seconds.
     """
 
-    def __init__(self, bootstrap: str, timeout_s: float) -> None:
+    def __init__(self, bootstrap: str, timeout_s: float, linger_s: float = LINGER_S) -> None:
         self._bootstrap = bootstrap
         self._timeout_s = timeout_s
+        self._linger_s = linger_s
         self.sent = self.acknowledged = 0
         self._failed: ProduceError | None = None
         self._open: dict[Address, Any] = {}
@@ -135,7 +138,7 @@ class Delivery:
 
     async def _linger(self) -> None:
         while self._failed is None:
-            await asyncio.sleep(_LINGER_S)
+            await asyncio.sleep(self._linger_s)
             self._settle()
             for address in list(self._open):
                 try:

@@ -48,9 +48,14 @@ def behind(bootstrap: str, settings: Settings, stage: str, upto: Ends) -> int:
     return _asked(bootstrap, _position(bootstrap, settings, stage, upto)).lag
 
 
-def measure(bootstrap: str, settings: Settings, stages: Sequence[str] = tuple(READS)) -> dict[str, Position]:
-    """The position of each stage's group, upstream first. Raises LagUnknown."""
-    return _asked(bootstrap, _measure(bootstrap, settings, stages))
+def measure(
+    bootstrap: str, settings: Settings, stages: Sequence[str] = tuple(READS), *, exact: bool = True
+) -> dict[str, Position]:
+    """The position of each stage's group, upstream first. Raises LagUnknown.
+
+    Unless it must be `exact`, a stage with much to do is not looked at record by record: its markers count as records.
+    """
+    return _asked(bootstrap, _measure(bootstrap, settings, stages, exact))
 
 
 def produced(bootstrap: str, settings: Settings) -> int:
@@ -96,11 +101,13 @@ def _partitions(settings: Settings, names: Sequence[str]) -> list[TopicPartition
     return [TopicPartition(settings.topic_prefix + name, p) for name in names for p in range(settings.topic_partitions)]
 
 
-async def _measure(bootstrap: str, settings: Settings, stages: Sequence[str]) -> dict[str, Position]:
-    return {stage: await _position(bootstrap, settings, stage) for stage in stages}
+async def _measure(bootstrap: str, settings: Settings, stages: Sequence[str], exact: bool) -> dict[str, Position]:
+    return {stage: await _position(bootstrap, settings, stage, exact=exact) for stage in stages}
 
 
-async def _position(bootstrap: str, settings: Settings, stage: str, upto: Ends | None = None) -> Position:
+async def _position(
+    bootstrap: str, settings: Settings, stage: str, upto: Ends | None = None, *, exact: bool = True
+) -> Position:
     consumer = await _consumer(bootstrap, f"{settings.topic_prefix}{stage}")
     try:
         tps = _partitions(settings, READS[stage])
@@ -108,12 +115,19 @@ async def _position(bootstrap: str, settings: Settings, stage: str, upto: Ends |
         last, begins = upto or await consumer.end_offsets(tps), await consumer.beginning_offsets(tps)
         committed = {tp: await consumer.committed(tp) or 0 for tp in tps}
         left = {tp: last[tp] - max(committed[tp], begins[tp]) for tp in tps}
-        near = [tp for tp in tps if 0 < left[tp] <= LOOK_BELOW]
+        near = _near(left, exact)
         if near:
             left |= await _look(consumer, near, committed, last)
         return Position(sum(max(0, n) for n in left.values()), sum(committed.values()))
     finally:
         await consumer.stop()
+
+
+def _near(left: dict[TopicPartition, int], exact: bool) -> list[TopicPartition]:
+    """Of which partitions the records are to be counted."""
+    if not exact and sum(left.values()) > LOOK_BELOW:
+        return []
+    return [tp for tp, distance in left.items() if 0 < distance <= LOOK_BELOW]
 
 
 async def _look(

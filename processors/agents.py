@@ -32,18 +32,24 @@ from schemas.registry import Registry
 HEARTBEATS_PER_SESSION = 3
 QUEUED_BATCHES = 8
 LEAST_HELD_BYTES = 1 << 20
+# What follows from touchpoints may be told so many times less often than they are, when there is much to do.
+LINGERS = 4
 MOST_UNSAVED_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A stage: its name, what it reads, where its state is logged, how a partition's state begins, whether outputs keep the key."""
+    """A stage: its name, what it reads, where its state is logged, how a partition's state begins, whether outputs keep the key.
+
+    `lingers`: how many times longer the interval between its transactions may become when they take long.
+    """
 
     name: str
     sources: tuple[str, ...]
     changelog: str
     new_fold: Callable[[Store], Fold]
     keyed_alike: bool = False
+    lingers: int = 1
 
 
 class StageApp(faust.App):
@@ -87,7 +93,7 @@ def journey(settings: Settings) -> Definition:
     def new_fold(store: Store) -> Fold:
         return JourneyFold(decoder, encoders, policy, store)
 
-    return Definition("journey", (topics.RESOLVED,), "state.journey.v1", new_fold, keyed_alike=True)
+    return Definition("journey", (topics.RESOLVED,), "state.journey.v1", new_fold, keyed_alike=True, lingers=LINGERS)
 
 
 STAGES: dict[str, Callable[[Settings], Definition]] = {"resolve": resolve, "journey": journey}
@@ -138,7 +144,8 @@ def application(
     async def rewind(tp: TopicPartition, offset: int, after_s: float) -> None:
         await app.consumer._thread.rewind(tp, offset, after_s)  # type: ignore[attr-defined]
 
-    pace = Pace(settings.transaction_interval_ms / 1000, settings.batch_records)
+    interval_s = settings.transaction_interval_ms / 1000
+    pace = Pace(interval_s, settings.batch_records, interval_s * definition.lingers)
     bounds = Bounds(settings.breaker_run, pause_s=settings.breaker_pause_s)
     app.stage = Stage(names, new_fold, rewind, settings.session_timeout_s + 2, meter or NoMeter(), pace, bounds)
     _connect(app, sources, on_ready)

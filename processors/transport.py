@@ -19,9 +19,9 @@ from faust.types.tuples import ConsumerMessage
 from pipeline.events import Origin, Raw
 from processors.rejects import attempt_of
 
-# Of a fetch: least bytes, longest wait in milliseconds.
-BUSY: Final = (1 << 20, 100)
-QUIET: Final = (1, 1000)
+# Of a fetch, while records come: least bytes. And after a silence: longest wait in milliseconds.
+BUSY_BYTES: Final = 1 << 20
+QUIET_MS: Final = 1000
 
 
 class Batch(NamedTuple):
@@ -48,13 +48,25 @@ def _raw(tp: TopicPartition, record: Any) -> Raw:
     return Raw(origin, record.key, record.value)
 
 
-def _gather(fetcher: Any, *, busy: bool) -> None:
-    """Ask for all that comes within a moment while records come, and for the first one at once after a silence."""
-    fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = BUSY if busy else QUIET
+def _gather(fetcher: Any, wait_ms: int, *, busy: bool) -> None:
+    """Ask for all that comes within `wait_ms` while records come, and for the first one at once after a silence."""
+    fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = (BUSY_BYTES, wait_ms) if busy else (1, QUIET_MS)
 
 
-class LetsGo(Protocol):
-    """What must let go before a rebalance."""
+class Interval(Protocol):
+    """How far apart a lane's transactions begin at least."""
+
+    @property
+    def interval_s(self) -> float:
+        """In seconds. For as long records may gather before they are fetched."""
+
+
+class Takes(Protocol):
+    """Who takes what is fetched, at which pace, and must let go before a rebalance."""
+
+    @property
+    def pace(self) -> Interval:
+        """The pace of every lane."""
 
     def let_go(self) -> None:
         """Take nothing new."""
@@ -63,7 +75,7 @@ class LetsGo(Protocol):
 class HasStage(Protocol):
     """What this transport asks of the Faust application that it serves."""
 
-    stage: LetsGo
+    stage: Takes
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -74,6 +86,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self._epoch: dict[TopicPartition, int] = {}
         self._sequence: dict[TopicPartition, int] = {}
         self._last_assignment: Any = None
+        self._gather_ms = round(1000 * cast("HasStage", self.consumer.app).stage.pace.interval_s)
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -94,7 +107,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
     ) -> dict[TP, Batch]:
         fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
-        _gather(consumer._fetcher, busy=bool(fetched))
+        _gather(consumer._fetcher, self._gather_ms, busy=bool(fetched))
         subscription = consumer._subscription.subscription
         assignment = subscription.assignment if subscription else None
         if assignment is not self._last_assignment:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from chdb import _chdb
 
 from deploy.embedded.clickhouse_literals import backquoted, set_statement, valid_name
+from deploy.embedded.clickhouse_merges import yielding
 from deploy.embedded.native_protocol import Setting
 
 T = TypeVar("T")
@@ -239,6 +240,7 @@ class Engine:
         self._path = str(data)
         self._numbers = itertools.count(1)
         self.layout = Layout()
+        self._merges_yield = False
         self._root = _ask(_connect, f"{data}?config-file={config}")
         self._admin = self.session("")
         self._admin_lock = threading.Lock()
@@ -248,6 +250,7 @@ class Engine:
 
     def session(self, database: str) -> Session:
         """A new session in `database` ("" for the default one)."""
+        self._merges_yield = self._merges_yield or yielding()
         return Session(lambda: _connect(self._path), f"connection {next(self._numbers)}", database, self.layout)
 
     def kill(self, marker: str) -> None:

@@ -19,6 +19,9 @@ _CONFIG = """<clickhouse>
     <max_server_memory_usage>{memory}</max_server_memory_usage>
     <mark_cache_size>{marks}</mark_cache_size>
     <timezone>UTC</timezone>
+    <merge_tree>
+        <merge_selector_base>10</merge_selector_base>
+    </merge_tree>
 </clickhouse>
 """
 

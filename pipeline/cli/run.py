@@ -166,7 +166,8 @@ def _serve(chosen: Settings) -> None:
 
     def behind() -> dict[str, int] | None:
         try:
-            return {name: position.lag for name, position in lag.measure(endpoints.kafka(chosen), chosen).items()}
+            kafka = endpoints.kafka(chosen)
+            return {name: position.lag for name, position in lag.measure(kafka, chosen, exact=False).items()}
         except (lag.LagUnknown, endpoints.NotRunning):
             return None
 

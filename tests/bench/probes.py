@@ -1,5 +1,6 @@
 """Made-up touchpoints that can be sent fast, with the time at which each was meant to be sent, and probes among them. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -92,9 +93,26 @@ def probe_id(run: str, at: int, index: int) -> str:
     return f"probe-{run}-{at}-{index}"
 
 
+def spacing(rate: float) -> int:
+    """At so many records a second, of how many one is a probe."""
+    return max(1, int(rate / PROBES_PER_S))
+
+
 def intended(event_id: str) -> int:
     """When a probe was meant to be sent, milliseconds since epoch, by its event id."""
     return int(event_id.split("-")[2])
+
+
+def all_seen_until(seen: Iterable[str], every: int) -> int:
+    """When the last probe was meant to be sent up to which all have been seen, by their event ids; 0 without any.
+
+    Milliseconds since epoch. Every so many records one is a probe, the first one too.
+    """
+    times = {int(name.split("-")[3]): intended(name) for name in seen}
+    last, index = 0, 0
+    while index in times:
+        last, index = times[index], index + every
+    return last
 
 
 def flat(latencies: list[tuple[float, float]], seconds: float) -> bool:

@@ -29,6 +29,8 @@ PERSONS: Final = 50_000
 HOT: Final = "hot"
 LEAD_S: Final = 0.5
 TICK_S: Final = 0.005
+# For how long its batches wait for more, as those of a busy source do; latency includes it.
+LINGER_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Maker:
         self._templates = [probes.template(touchpoint) for touchpoint in made]
         self._shares = cumulated(PERSONS)
         self._head = probes.wire_head(FileRegistry().schema_id("touchpoint", ""))
-        self._every = max(1, int(order.rate / probes.PROBES_PER_S))
+        self._every = probes.spacing(order.rate)
 
     def ready(self, index: int) -> Ready:
         """Record number `index`."""
@@ -95,7 +97,7 @@ async def send(settings: Settings, order: Order) -> dict[str, Any]:
     maker = Maker(settings, order)
     total, behind = int(order.rate * order.seconds), 0.0
     waiting = list(map(maker.ready, range(total)))
-    async with Delivery(endpoints.kafka(settings), 60.0) as delivery:
+    async with Delivery(endpoints.kafka(settings), 60.0, LINGER_S) as delivery:
         for name in topics.SOURCES:
             await delivery.partitions(settings.topic_prefix + name)
         begin, index = time.time() + LEAD_S, 0
@@ -112,7 +114,7 @@ async def send(settings: Settings, order: Order) -> dict[str, Any]:
             await asyncio.sleep(0)
         await delivery.flush()
         done = time.time()
-    probed = len(range(0, total, max(1, int(order.rate / probes.PROBES_PER_S))))
+    probed = len(range(0, total, probes.spacing(order.rate)))
     return {
         "began": begin,
         "sent": total,

@@ -16,6 +16,7 @@ import pytest
 from clickhouse_driver import errors
 
 from deploy.embedded.clickhouse import ClickHouseOptions, EmbeddedClickHouse, EmbeddedClickHouseError
+from deploy.embedded.clickhouse_merges import NICE, merging_threads
 from tests.harness.clickhouse import Server
 from tests.harness.waiting import until
 
@@ -236,3 +237,12 @@ def test_clients_that_come_and_go_leave_nothing_behind(running: EmbeddedClickHou
 
 def _clients(process: psutil.Process) -> list[object]:
     return [found for found in process.net_connections() if found.status == "ESTABLISHED"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no share of their own elsewhere")
+def test_merging_yields_to_whoever_waits(running: EmbeddedClickHouse) -> None:
+    """Every thread that merges, from the first client on that comes when there is a table."""
+    with Server.at(running.address).client() as client:
+        client.execute("INSERT INTO kept.t VALUES", [(1, 1, "x")])
+    threads = merging_threads(Path(f"/proc/{running.pid}/task"))
+    assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {NICE}

@@ -148,3 +148,12 @@ def test_quick_keeps_small_sizes_of_state() -> None:
     """A million persons are not a quick look."""
     assert Options(Path()).quick().persons == (10_000, 100_000)
     assert Options(Path(), persons=(500_000,)).quick().persons == (500_000,)
+
+
+def test_probes_are_looked_for_from_the_first_one_that_is_missing() -> None:
+    """Later ones that came before it do not count."""
+    seen = [probes.probe_id("r", 1000 + index, index) for index in (0, 10, 20, 40)]
+    assert probes.all_seen_until(seen, 10) == 1020
+    assert probes.all_seen_until(seen[1:], 10) == 0
+    assert probes.all_seen_until([], 10) == 0
+    assert [probes.spacing(rate) for rate in (10_000.0, 2000.0, 5.0)] == [500, 100, 1]

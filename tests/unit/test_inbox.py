@@ -47,6 +47,18 @@ def test_the_first_begins_at_once_the_next_when_it_has_enough() -> None:
     run(test())
 
 
+def test_what_is_fetched_at_once_is_taken_at_once() -> None:
+    async def test() -> None:
+        inbox = Inbox(HOURS)
+        taking = asyncio.create_task(inbox.take())
+        for topic in ("a", "b", "c"):
+            await inbox.put(topic, batch(1))
+            assert await idle(taking)
+        assert counts(await taking) == [("a", 1), ("b", 1), ("c", 1)]
+
+    run(test())
+
+
 def test_without_an_interval_it_takes_what_is_there() -> None:
     async def test() -> None:
         inbox = Inbox(Pace(0.0, 10))
@@ -59,6 +71,16 @@ def test_without_an_interval_it_takes_what_is_there() -> None:
         assert counts(await waiting) == [("late", 1)]
 
     run(test())
+
+
+@pytest.mark.parametrize(
+    ("took_s", "apart_s"),
+    [(0.0, 0.3), (0.03, 0.3), (0.06, 0.6), (0.09, 0.9), (5.0, 0.9)],
+    ids=["at least", "still", "more", "most", "never more"],
+)
+def test_transactions_that_take_long_lie_farther_apart(took_s: float, apart_s: float) -> None:
+    assert Pace(0.3, 1, 0.9).apart_s(took_s) == pytest.approx(apart_s)
+    assert Pace(0.3, 1).apart_s(took_s) == 0.3
 
 
 def test_it_holds_few_batches_while_nothing_is_taken() -> None:

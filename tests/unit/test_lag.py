@@ -65,3 +65,17 @@ def test_what_an_open_transaction_holds_back_is_not_waited_for() -> None:
 def test_a_broker_that_stays_silent_is_no_lag_of_zero() -> None:
     with pytest.raises(KafkaTimeoutError):
         left(Consumer([]), 3)
+
+
+@pytest.mark.parametrize(
+    ("distances", "looked_at", "about"),
+    [((0, 3), [1], [1]), ((1500, 600), [0, 1], []), ((2001, 5), [1], []), ((0, 0), [], [])],
+    ids=["little", "much in all", "much in one", "nothing"],
+)
+def test_records_are_counted_where_markers_would_matter(
+    distances: tuple[int, int], looked_at: list[int], about: list[int]
+) -> None:
+    """Where it need not be exact, only as long as there is little to read in all."""
+    left = {TopicPartition("touchpoints.web.v1", number): distance for number, distance in enumerate(distances)}
+    assert [tp.partition for tp in lag._near(left, exact=True)] == looked_at
+    assert [tp.partition for tp in lag._near(left, exact=False)] == about

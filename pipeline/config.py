@@ -101,7 +101,8 @@ class Settings(BaseSettings):
         200,
         ge=0,
         le=5000,
-        description="Shortest time between the beginnings of two transactions of one partition that are not full.",
+        description="Shortest time between the beginnings of two transactions of one partition that are not full; "
+        "where those of journey take long, up to four times that.",
     )
     instance: str = Field(
         "",

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-NICE: Final = 10
+NICE: Final = 15
 _THREADS: Final = Path("/proc/self/task")
 _NAME: Final = "MergeMutate"
 

@@ -15,6 +15,7 @@ from typing import Final
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Options, Rdict, WriteBatch
 
 from pipeline import crash
+from processors.shelf_manifest import ends_well
 from processors.store import ShelfDamaged
 
 logger = logging.getLogger("touchstream.state")
@@ -119,6 +120,8 @@ def open_shelf(partition: Path, stage: str = "") -> RocksShelf:
 
 
 def _open(path: Path) -> Rdict:
+    if not all(ends_well(manifest.read_bytes()) for manifest in path.glob("MANIFEST-*")):
+        raise ShelfDamaged(f"the saved state in {path}: its manifest is damaged")
     try:
         return Rdict(str(path), _options())
     except Exception as error:

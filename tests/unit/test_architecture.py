@@ -38,6 +38,7 @@ PURE = {
     *(
         f"processors/{name}.py"
         for name in (
+            "shelf_manifest",
             "validate",
             "dedupe",
             "runs",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from processors.shelf import DIRECTORIES, RocksShelf, ShelfBusy, open_shelf
+from processors.shelf_manifest import ends_well
 from processors.store import Limits, Position, ShelfDamaged, Store
 
 WRITER = """
@@ -104,6 +105,22 @@ def test_when_all_are_held(tmp_path: Path) -> None:
         open_shelf(tmp_path)
     for shelf in shelves:
         shelf.close()
+
+
+def test_a_manifest_whose_record_is_longer_than_what_is_left_is_not_read(tmp_path: Path) -> None:
+    """RocksDB would read it for ever."""
+    _filled(tmp_path)
+    (path,) = tmp_path.rglob("MANIFEST-*")
+    whole = path.read_bytes()
+    assert ends_well(whole)
+    second = 7 + int.from_bytes(whole[4:6], "little")
+    for length in (len(whole) - second - 6, 0xFFFF):
+        damaged = whole[: second + 4] + length.to_bytes(2, "little") + whole[second + 6 :]
+        assert not ends_well(damaged)
+    path.write_bytes(damaged)
+    store = Store(open_shelf(tmp_path))
+    assert store.begin("log") is None
+    store.abandon()
 
 
 @pytest.mark.parametrize("how", ["flipped", "cut", "manifest"])

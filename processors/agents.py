@@ -32,9 +32,9 @@ from schemas.registry import Registry
 HEARTBEATS_PER_SESSION = 3
 QUEUED_BATCHES = 8
 LEAST_HELD_BYTES = 1 << 20
+MOST_UNSAVED_BYTES = 8 << 20
 # What follows from touchpoints may be told so many times less often than they are, when there is much to do.
 LINGERS = 4
-MOST_UNSAVED_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,16 @@ def test_the_first_begins_at_once_the_next_when_it_has_enough() -> None:
     run(test())
 
 
-def test_what_is_fetched_at_once_is_taken_at_once() -> None:
+def test_what_is_fetched_at_once_is_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processors.inbox.TOGETHER_S", HOURS.interval_s)
+
     async def test() -> None:
-        inbox = Inbox(HOURS)
+        inbox = Inbox(Pace(HOURS.interval_s, 3))
         taking = asyncio.create_task(inbox.take())
-        for topic in ("a", "b", "c"):
+        for topic in ("a", "b"):
             await inbox.put(topic, batch(1))
             assert await idle(taking)
+        await inbox.put("c", batch(1))
         assert counts(await taking) == [("a", 1), ("b", 1), ("c", 1)]
 
     run(test())
